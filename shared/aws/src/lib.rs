@@ -1,0 +1,10 @@
+//! The AWS side of the house: the only shared crate that names an SDK type.
+//!
+//! [`table`] is what every `store.rs` is written with; the other modules implement the kernel's ports.
+
+pub mod calls;
+pub mod sdk;
+pub mod table;
+
+pub use calls::{Ledger, Recorder};
+pub use table::{Key, Query, Rows, StoreError, Table, Write};

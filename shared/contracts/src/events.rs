@@ -1,0 +1,52 @@
+//! The data of every event type. Each has a JSON Schema and an example in `events/`.
+//!
+//! Personal data goes under `personal` and nowhere else: audit entries never keep that part.
+//! Secrets never go into an event; a mailed link's token is derived from the nonce by the one who
+//! sends the mail.
+
+mod auth;
+mod role;
+mod tenant;
+mod user;
+
+pub use auth::*;
+use kernel::event::EventData;
+pub use role::*;
+use serde_json::Value;
+pub use tenant::*;
+pub use user::*;
+
+/// Whether data has its type's shape: a function per known type.
+type ShapeCheck = fn(&Value) -> Result<(), serde_json::Error>;
+
+fn shape<T: EventData>() -> (&'static str, ShapeCheck) {
+    (T::TYPE, |data| T::deserialize(data).map(|_| ()))
+}
+
+/// Every event type that the platform's own modules publish, with its check.
+pub fn catalogue() -> Vec<(&'static str, ShapeCheck)> {
+    vec![
+        shape::<UserCreated>(),
+        shape::<UserUpdated>(),
+        shape::<UserDeleted>(),
+        shape::<UserVerified>(),
+        shape::<UserSuspended>(),
+        shape::<UserActivated>(),
+        shape::<UserMailRequested>(),
+        shape::<LoginSucceeded>(),
+        shape::<LoginFailed>(),
+        shape::<LoggedOut>(),
+        shape::<SessionRevoked>(),
+        shape::<TokenReuseDetected>(),
+        shape::<PasswordChanged>(),
+        shape::<PasswordResetRequested>(),
+        shape::<RoleCreated>(),
+        shape::<RoleUpdated>(),
+        shape::<RoleDeleted>(),
+        shape::<RoleAssigned>(),
+        shape::<RoleRevoked>(),
+        shape::<PermissionGranted>(),
+        shape::<PermissionRevoked>(),
+        shape::<TenantCreated>(),
+    ]
+}

@@ -1,0 +1,93 @@
+//! The tenant service, as other services see it.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use kernel::{
+    client::{CallError, ServiceClient},
+    id::TenantId,
+    origin::Origin,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TenantStatus {
+    Active,
+    Suspended,
+    Deleted,
+}
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Tenant)]
+pub struct TenantView {
+    pub id: TenantId,
+    #[schema(example = "Demo Inc.")]
+    pub name: String,
+    #[schema(example = "demo")]
+    pub slug: String,
+    pub status: TenantStatus,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    pub version: u64,
+}
+
+/// Asks for a tenant with this id to exist.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EnsureTenant {
+    pub name: String,
+    pub slug: String,
+}
+
+/// The tenant service.
+#[async_trait]
+pub trait Tenants: Send + Sync + 'static {
+    /// The tenant; `None` when there is none.
+    async fn find(&self, origin: &Origin, id: TenantId) -> Result<Option<TenantView>, CallError>;
+
+    /// The tenant with this slug, or the one that takes registrations without a slug.
+    async fn find_for_registration(
+        &self,
+        origin: &Origin,
+        slug: Option<&str>,
+    ) -> Result<Option<TenantView>, CallError>;
+
+    /// Creates the tenant unless it exists. Refused with `tenant.slug_taken` when another has the slug.
+    async fn ensure(
+        &self,
+        origin: &Origin,
+        id: TenantId,
+        tenant: &EnsureTenant,
+    ) -> Result<TenantView, CallError>;
+}
+
+#[async_trait]
+impl Tenants for ServiceClient {
+    async fn find(&self, origin: &Origin, id: TenantId) -> Result<Option<TenantView>, CallError> {
+        self.get(origin, &format!("/internal/tenant/tenants/{id}")).await
+    }
+
+    async fn find_for_registration(
+        &self,
+        origin: &Origin,
+        slug: Option<&str>,
+    ) -> Result<Option<TenantView>, CallError> {
+        // A slug that is no URL-safe word names no tenant.
+        let is_word = |slug: &str| slug.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        match slug {
+            Some(slug) if slug.is_empty() || !is_word(slug) => Ok(None),
+            Some(slug) => self.get(origin, &format!("/internal/tenant/registration/{slug}")).await,
+            None => self.get(origin, "/internal/tenant/registration").await,
+        }
+    }
+
+    async fn ensure(
+        &self,
+        origin: &Origin,
+        id: TenantId,
+        tenant: &EnsureTenant,
+    ) -> Result<TenantView, CallError> {
+        self.put(origin, &format!("/internal/tenant/tenants/{id}"), tenant).await
+    }
+}

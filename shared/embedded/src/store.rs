@@ -1,0 +1,209 @@
+//! The embedded store: the DynamoDB API on SQLite, reached through its HTTP endpoint.
+
+use std::path::{Path, PathBuf};
+
+use aws::{Recorder, Table, sdk};
+use aws_sdk_dynamodb::{
+    Client,
+    types::{
+        AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
+        Projection, ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
+        TimeToLiveSpecification,
+    },
+};
+use contracts::catalogue::{ModuleSpec, TableSpec};
+use dynoxide::Database;
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::oneshot};
+
+/// Where the data lives.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// In this folder, from one start to the next.
+    Folder(PathBuf),
+    /// In memory where the system has a folder for that, and gone afterwards.
+    Memory,
+}
+
+/// The store did not start.
+#[derive(Debug, thiserror::Error)]
+#[error("embedded store: {0}")]
+pub struct StoreError(String);
+
+impl StoreError {
+    fn new(cause: impl std::fmt::Display) -> Self {
+        Self(cause.to_string())
+    }
+}
+
+/// A running store. Dropping it stops its endpoint.
+pub struct Store {
+    database: Database,
+    client: Client,
+    folder: PathBuf,
+    /// Removes a memory store's folder.
+    _temporary: Option<TempDir>,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Store {
+    /// Opens the store and serves its endpoint on a free port of the loopback interface.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or is in use by a newer version.
+    pub async fn open(place: &Place, recorder: Recorder) -> Result<Self, StoreError> {
+        let (folder, temporary) = match place {
+            Place::Folder(folder) => {
+                std::fs::create_dir_all(folder).map_err(StoreError::new)?;
+                (folder.clone(), None)
+            }
+            Place::Memory => {
+                let folder = memory_folder().map_err(StoreError::new)?;
+                (folder.path().to_owned(), Some(folder))
+            }
+        };
+        let path = folder.join("tables.sqlite");
+        let database = Database::new(&path.to_string_lossy()).map_err(StoreError::new)?;
+        // Sets `synchronous = NORMAL`: a crash of the process loses nothing, a power cut the last moments.
+        database.disable_bulk_loading().map_err(StoreError::new)?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(StoreError::new)?;
+        let endpoint = format!("http://{}", listener.local_addr().map_err(StoreError::new)?);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serve = dynoxide::server::serve_with_shutdown(listener, database.clone(), async move {
+            let _ = stopped.await;
+        });
+        tokio::spawn(serve);
+        let client = sdk::local_dynamodb(&endpoint, recorder);
+        Ok(Self { database, client, folder, _temporary: temporary, _stop: stop })
+    }
+
+    /// The table of a module, made if it is not there.
+    pub async fn table(&self, module: &ModuleSpec) -> Result<Table, StoreError> {
+        if let Some(spec) = module.table {
+            self.ensure_table(module.name, spec).await?;
+        }
+        Ok(Table::new(self.client.clone(), module.name))
+    }
+
+    /// The store's own folder, for what lives beside the tables.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    async fn ensure_table(&self, name: &str, spec: TableSpec) -> Result<(), StoreError> {
+        if self.database.get_table_metadata(name).map_err(StoreError::new)?.is_some() {
+            return Ok(());
+        }
+        let mut attributes = vec!["pk".to_owned(), "sk".to_owned()];
+        let mut create =
+            self.client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+        create = create.set_key_schema(Some(key_schema("pk", "sk")?));
+        for number in 1..=spec.indexes {
+            let (pk, sk) = (format!("gsi{number}pk"), format!("gsi{number}sk"));
+            let index = GlobalSecondaryIndex::builder()
+                .index_name(format!("gsi{number}"))
+                .set_key_schema(Some(key_schema(&pk, &sk)?))
+                .projection(Projection::builder().projection_type(ProjectionType::All).build());
+            create = create.global_secondary_indexes(index.build().map_err(StoreError::new)?);
+            attributes.extend([pk, sk]);
+        }
+        for attribute in attributes {
+            let definition = AttributeDefinition::builder()
+                .attribute_name(attribute)
+                .attribute_type(ScalarAttributeType::S);
+            create = create.attribute_definitions(definition.build().map_err(StoreError::new)?);
+        }
+        if spec.stream {
+            let stream = StreamSpecification::builder()
+                .stream_enabled(true)
+                .stream_view_type(StreamViewType::NewAndOldImages);
+            create = create.stream_specification(stream.build().map_err(StoreError::new)?);
+        }
+        create.send().await.map_err(|error| StoreError(format!("table `{name}`: {error:?}")))?;
+        let expiry = TimeToLiveSpecification::builder().enabled(true).attribute_name("ttl");
+        self.client
+            .update_time_to_live()
+            .table_name(name)
+            .time_to_live_specification(expiry.build().map_err(StoreError::new)?)
+            .send()
+            .await
+            .map_err(|error| StoreError(format!("table `{name}`: {error:?}")))?;
+        Ok(())
+    }
+}
+
+fn key_schema(pk: &str, sk: &str) -> Result<Vec<KeySchemaElement>, StoreError> {
+    [(pk, KeyType::Hash), (sk, KeyType::Range)]
+        .into_iter()
+        .map(|(name, kind)| {
+            let element = KeySchemaElement::builder().attribute_name(name).key_type(kind);
+            element.build().map_err(StoreError::new)
+        })
+        .collect()
+}
+
+/// A folder in memory where Linux has one. A file there, and not SQLite's own memory mode, because the
+/// streams are read over a connection of their own.
+fn memory_folder() -> std::io::Result<TempDir> {
+    let shared_memory = Path::new("/dev/shm");
+    let builder = tempfile::Builder::new().prefix("plinth-").to_owned();
+    if shared_memory.is_dir() { builder.tempdir_in(shared_memory) } else { builder.tempdir() }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws::{Key, StoreError as TableError, Write};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    async fn table(store: &Store) -> Table {
+        store.ensure_table("demo", TableSpec { indexes: 1, stream: true }).await.unwrap();
+        Table::new(store.client.clone(), "demo")
+    }
+
+    #[tokio::test]
+    async fn what_is_written_is_read_and_conditions_hold() {
+        let store = Store::open(&Place::Memory, Recorder::default()).await.unwrap();
+        let table = table(&store).await;
+        let key = Key::new("T#1", "item");
+        let put = || Write::put(key.clone(), &json!({"name": "x", "version": 1})).if_absent();
+        table.write(put()).await.unwrap();
+        assert!(matches!(table.write(put()).await, Err(TableError::Condition(0))));
+        let item: Value = table.get(&key).await.unwrap().unwrap();
+        assert_eq!(item["name"], "x");
+        let bump =
+            |version| Write::update(key.clone()).add("version", 1).if_equals("version", &version);
+        table.write_all(vec![bump(1)]).await.unwrap();
+        let stale =
+            table.write_all(vec![Write::check(Key::new("T#1", "none")).if_absent(), bump(1)]).await;
+        assert!(matches!(stale, Err(TableError::Condition(1))));
+    }
+
+    #[tokio::test]
+    async fn pages_go_on_where_they_ended() {
+        let store = Store::open(&Place::Memory, Recorder::default()).await.unwrap();
+        let table = table(&store).await;
+        for n in 0..7 {
+            let write = Write::put(Key::new("T#1", format!("i#{n}")), &json!({"n": n}));
+            table.write(write.index(1, "odd", &format!("{}", 9 - n))).await.unwrap();
+        }
+        let mut seen = Vec::new();
+        let mut position = None;
+        loop {
+            let query = aws::Query::partition("odd").index(1).limit(3).after(position);
+            let rows =
+                table.query::<Value>(query.filter("#n <> :five").value(":five", &5)).await.unwrap();
+            seen.extend(rows.items.iter().map(|item| item["n"].as_i64().unwrap()));
+            position = rows.next;
+            if position.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, [6, 4, 3, 2, 1, 0]);
+    }
+}

@@ -1,0 +1,111 @@
+//! Who is calling, and for which tenant: proven by the authorizer, never read from the request.
+
+use std::{collections::BTreeSet, fmt};
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    event::Envelope,
+    id::{SessionId, TenantId, UserId},
+    origin::Origin,
+    problem::{Problem, UNAUTHENTICATED},
+};
+
+/// Proof of the tenant that the work at hand belongs to.
+///
+/// Every function of a store that touches tenant-owned data takes one, so a query without a tenant
+/// cannot be written. The constructors name where the proof comes from; there are no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Tenant(TenantId);
+
+impl Tenant {
+    /// The tenant of an event that came over the bus.
+    pub fn of_event(event: &Envelope) -> Self {
+        Self(event.tenant_id)
+    }
+
+    /// The tenant that a service names in a call to an internal route. The gateway cannot reach those.
+    pub fn of_internal_call(id: TenantId) -> Self {
+        Self(id)
+    }
+
+    /// The tenant found by proof of a secret that belongs to it: a refresh token, a mailed link.
+    pub fn of_secret(id: TenantId) -> Self {
+        Self(id)
+    }
+
+    pub fn id(&self) -> TenantId {
+        self.0
+    }
+}
+
+impl fmt::Display for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What the authorizer found out about a bearer token; the gateway hands it to the function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorizerContext {
+    pub user_id: UserId,
+    pub tenant_id: TenantId,
+    pub session_id: SessionId,
+    /// Names of the caller's roles.
+    pub roles: Vec<String>,
+    pub permissions: BTreeSet<String>,
+}
+
+/// Set on every request that came through the gateway; a request without it is internal.
+#[derive(Debug, Clone, Default)]
+pub struct Gateway {
+    /// The client's address as the gateway saw it, never a forwarded header's.
+    pub ip_address: Option<String>,
+    /// `None` on public routes.
+    pub authorizer: Option<AuthorizerContext>,
+}
+
+/// The signed-in person behind a request. As a handler's argument it demands a valid token.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub user: UserId,
+    pub tenant: Tenant,
+    pub session: SessionId,
+    pub roles: Vec<String>,
+    pub permissions: BTreeSet<String>,
+    pub origin: Origin,
+}
+
+impl Caller {
+    pub fn new(context: AuthorizerContext, origin: Origin) -> Self {
+        Self {
+            user: context.user_id,
+            tenant: Tenant(context.tenant_id),
+            session: context.session_id,
+            roles: context.roles,
+            permissions: context.permissions,
+            origin,
+        }
+    }
+
+    /// Whether the caller's roles hold the permission.
+    pub fn may(&self, permission: &str) -> bool {
+        self.permissions.contains(permission)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let context =
+            parts.extensions.get::<Gateway>().and_then(|gateway| gateway.authorizer.clone());
+        let origin = Origin::from_request_parts(parts, state).await?;
+        match context {
+            Some(context) => Ok(Self::new(context, origin)),
+            None => Err(UNAUTHENTICATED.problem("this needs an access token")),
+        }
+    }
+}

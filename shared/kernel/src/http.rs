@@ -1,0 +1,15 @@
+//! The border of every service: what happens to each request before and after its handler.
+//!
+//! From the outside in: [`border`] (request id, span, panics, problems, security headers), then
+//! [`guard`] (is this caller allowed on this route), then the handler with the extractors here.
+
+mod border;
+mod extract;
+mod guard;
+
+pub use border::{border, not_found, request_id};
+pub use extract::{JsonBody, PathParams, QueryParams};
+pub use guard::{Internal, guard_internal, guard_public};
+
+/// Largest request body: 1 MiB. Files go to blob storage.
+pub const BODY_LIMIT: usize = 1024 * 1024;

@@ -1,0 +1,175 @@
+//! A module as a Lambda function. The template's `Handler` (seen as `_HANDLER`) picks what this
+//! instance of the binary does: `api`, `events`, `stream` or `jobs`.
+
+use std::sync::Arc;
+
+use aws_lambda_events::{
+    apigw::ApiGatewayV2httpRequestContext,
+    sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent},
+};
+use axum::{extract::Request, middleware::Next, response::Response};
+use lambda_http::request::RequestContext;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    caller::{AuthorizerContext, Gateway},
+    event::{ConsumeError, Consumer, Envelope, Publisher},
+    http::Internal,
+    job::{Job, JobError},
+    module::Module,
+    route::Route,
+    stream::{StreamRecord, announced},
+};
+
+/// The API id that internal calls carry instead of a gateway's. Only who may invoke the function
+/// can write a request context, so it cannot come from outside.
+pub const INTERNAL_API_ID: &str = "plinth-internal";
+
+/// Serves the module until the instance is shut down.
+///
+/// # Errors
+/// When `_HANDLER` names nothing that this module has, or the runtime fails.
+pub async fn run(
+    module: Module,
+    routes: &'static [Route],
+    publisher: Arc<dyn Publisher>,
+) -> Result<(), Error> {
+    for hook in &module.lifecycle {
+        hook.start().await;
+    }
+    match std::env::var("_HANDLER").as_deref().unwrap_or("api") {
+        "api" => {
+            let router = module.router(routes).layer(axum::middleware::from_fn(from_gateway));
+            lambda_http::run(router).await
+        }
+        "events" => {
+            let name = module.name;
+            let consumer =
+                module.consumer.ok_or_else(|| format!("module `{name}` consumes no events"))?;
+            let handle = |event: LambdaEvent<SqsEvent>| consume(consumer.as_ref(), event.payload);
+            lambda_runtime::run(service_fn(handle)).await
+        }
+        "stream" => {
+            let handle = |event: LambdaEvent<StreamEvent>| {
+                publish(publisher.as_ref(), event.payload.records)
+            };
+            lambda_runtime::run(service_fn(handle)).await
+        }
+        "jobs" => {
+            let handle = |event: LambdaEvent<SqsEvent>| work(&module.jobs, event.payload);
+            lambda_runtime::run(service_fn(handle)).await
+        }
+        other => Err(format!("handler `{other}` is none of api, events, stream, jobs").into()),
+    }
+}
+
+/// Translates the gateway's request context into [`Gateway`], or marks an internal call.
+async fn from_gateway(mut request: Request, next: Next) -> Response {
+    if let Some(RequestContext::ApiGatewayV2(context)) =
+        request.extensions_mut().remove::<RequestContext>()
+    {
+        if context.apiid.as_deref() == Some(INTERNAL_API_ID) {
+            request.extensions_mut().insert(Internal);
+        } else {
+            request.extensions_mut().insert(gateway(context));
+        }
+    }
+    next.run(request).await
+}
+
+fn gateway(context: ApiGatewayV2httpRequestContext) -> Gateway {
+    let authorizer = context.authorizer.and_then(|authorizer| {
+        let fields: serde_json::Map<String, Value> = authorizer.fields.into_iter().collect();
+        AuthorizerContext::deserialize(Value::Object(fields)).ok()
+    });
+    Gateway { ip_address: context.http.source_ip, authorizer }
+}
+
+#[derive(Debug, Deserialize)]
+struct StreamEvent {
+    #[serde(rename = "Records")]
+    records: Vec<StreamRecord>,
+}
+
+/// Publishes what the records announce, in order. Fails the whole batch when the bus does not take
+/// it: the stream tries again, and publishing twice is harmless.
+async fn publish(publisher: &dyn Publisher, records: Vec<StreamRecord>) -> Result<(), Error> {
+    let mut events = Vec::new();
+    for record in &records {
+        events.extend(announced(record)?);
+    }
+    if !events.is_empty() {
+        publisher.publish(&events).await?;
+    }
+    Ok(())
+}
+
+/// A message of a rule's queue: the bus's own envelope with ours as its detail.
+#[derive(Debug, Deserialize)]
+struct BusMessage {
+    detail: Envelope,
+}
+
+async fn consume(consumer: &dyn Consumer, batch: SqsEvent) -> Result<SqsBatchResponse, Error> {
+    let mut failed = SqsBatchResponse::default();
+    let mut ids = Vec::new();
+    let mut events = Vec::new();
+    for message in batch.records {
+        let id = message.message_id.unwrap_or_default();
+        match serde_json::from_str::<BusMessage>(message.body.as_deref().unwrap_or_default()) {
+            Ok(parsed) => {
+                ids.push(id);
+                events.push(parsed.detail);
+            }
+            Err(error) => {
+                tracing::error!(message_id = id, %error, "message is not an event");
+                failed.batch_item_failures.push(failure(id));
+            }
+        }
+    }
+    for (id, result) in ids.into_iter().zip(consumer.consume_batch(&events).await) {
+        if let Err(error) = result {
+            // A rejected message also stays, so that the queue's redrive policy keeps it for a person.
+            let is_final = matches!(error, ConsumeError::Reject(_));
+            tracing::warn!(message_id = id, %error, is_final, "event was not handled");
+            failed.batch_item_failures.push(failure(id));
+        }
+    }
+    Ok(failed)
+}
+
+#[derive(Debug, Deserialize)]
+struct JobMessage {
+    kind: String,
+    #[serde(default)]
+    payload: Value,
+}
+
+async fn work(jobs: &[Arc<dyn Job>], batch: SqsEvent) -> Result<SqsBatchResponse, Error> {
+    let mut failed = SqsBatchResponse::default();
+    for message in batch.records {
+        let id = message.message_id.unwrap_or_default();
+        let outcome = work_one(jobs, message.body.as_deref().unwrap_or_default()).await;
+        if let Err(error) = outcome {
+            tracing::warn!(message_id = id, %error, "job failed");
+            failed.batch_item_failures.push(failure(id));
+        }
+    }
+    Ok(failed)
+}
+
+async fn work_one(jobs: &[Arc<dyn Job>], body: &str) -> Result<(), JobError> {
+    let message: JobMessage =
+        serde_json::from_str(body).map_err(|error| JobError::Reject(error.to_string()))?;
+    let job = jobs.iter().find(|job| job.kind() == message.kind);
+    let job = job.ok_or_else(|| JobError::Reject(format!("no job of kind `{}`", message.kind)))?;
+    job.run(&message.payload).await
+}
+
+fn failure(id: String) -> BatchItemFailure {
+    let mut failure = BatchItemFailure::default();
+    failure.item_identifier = id;
+    failure
+}

@@ -1,0 +1,37 @@
+//! What every Plinth service stands on: requests in, problems out, events along the way.
+//!
+//! A service builds a [`module::Module`] from its configuration and ports; who calls it decides how
+//! it runs: [`lambda::run`] on AWS, the `plinth` command in one process, a test on a router.
+//!
+//! | to | read |
+//! |---|---|
+//! | answer a request | [`http`], [`problem`], [`validate`], [`etag`], [`page`] |
+//! | know who is calling, and for which tenant | [`caller`], [`origin`] |
+//! | announce a change | [`event`], [`stream`] |
+//! | call another service | [`client`] |
+//! | read settings and secrets | [`config`], [`secret`] |
+
+pub mod caller;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod cursor;
+pub mod etag;
+pub mod event;
+pub mod fault;
+pub mod health;
+pub mod http;
+pub mod id;
+pub mod job;
+pub mod lambda;
+pub mod mail;
+pub mod module;
+pub mod openapi;
+pub mod origin;
+pub mod page;
+pub mod problem;
+pub mod route;
+pub mod secret;
+pub mod stream;
+pub mod telemetry;
+pub mod validate;

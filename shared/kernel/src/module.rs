@@ -1,0 +1,109 @@
+//! A service, independent of how it is run.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::{Router, extract::DefaultBodyLimit, middleware};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{
+    event::SharedConsumer,
+    health::Check,
+    http::{BODY_LIMIT, border, guard_internal, guard_public, not_found},
+    job::Job,
+    openapi::ApiDocument,
+    problem::Kind,
+    route::{Route, RouteTable},
+};
+
+/// Changes data of an older version, once, in dependency order, before the new code serves.
+#[async_trait]
+pub trait Migration: Send + Sync + 'static {
+    /// Unique within the module and never changed, such as `0001_roles_get_a_description`.
+    fn id(&self) -> &'static str;
+
+    /// May be run again after a crash half-way.
+    async fn run(&self) -> Result<(), String>;
+}
+
+/// Work at start or stop of an instance, such as warming a connection.
+#[async_trait]
+pub trait Lifecycle: Send + Sync + 'static {
+    /// A slow or failing dependency must not fail the start.
+    async fn start(&self) {}
+    async fn stop(&self) {}
+}
+
+/// What a service offers. Its composition root fills in the parts it has.
+#[derive(Clone)]
+pub struct Module {
+    pub name: &'static str,
+    pub version: &'static str,
+    /// Names of the modules whose services it calls.
+    pub dependencies: &'static [&'static str],
+    /// Handlers of the routes in the manifest, with their documentation.
+    pub api: OpenApiRouter,
+    /// Handlers that only other services reach, under `/internal/{module}/`.
+    pub internal: Router,
+    pub consumer: Option<SharedConsumer>,
+    pub jobs: Vec<Arc<dyn Job>>,
+    pub migrations: Vec<Arc<dyn Migration>>,
+    pub checks: Vec<Arc<dyn Check>>,
+    pub lifecycle: Vec<Arc<dyn Lifecycle>>,
+    /// Kinds of problems that its endpoints answer beside the common ones.
+    pub problems: &'static [Kind],
+}
+
+impl Module {
+    /// A module with nothing in it.
+    pub fn new(name: &'static str, version: &'static str) -> Self {
+        Self {
+            name,
+            version,
+            dependencies: &[],
+            api: OpenApiRouter::new(),
+            internal: Router::new(),
+            consumer: None,
+            jobs: Vec::new(),
+            migrations: Vec::new(),
+            checks: Vec::new(),
+            lifecycle: Vec::new(),
+            problems: &[],
+        }
+    }
+
+    /// The documentation of its endpoints.
+    pub fn document(&self) -> ApiDocument {
+        ApiDocument {
+            module: self.name,
+            api: self.api.clone().into_openapi(),
+            problems: self.problems,
+        }
+    }
+
+    /// Its public routes behind their guard, without the border (a gateway has one of its own).
+    pub fn public_router(&self, routes: &'static [Route]) -> Router {
+        let table = Arc::new(RouteTable::of_module(routes, self.name));
+        let (router, _) = self.api.clone().split_for_parts();
+        router.route_layer(middleware::from_fn_with_state(table, guard_public))
+    }
+
+    /// Its internal routes behind their guard, complete with a border.
+    pub fn internal_router(&self) -> Router {
+        finish(self.internal.clone().route_layer(middleware::from_fn(guard_internal)))
+    }
+
+    /// All of it, as a function on its own serves it.
+    pub fn router(&self, routes: &'static [Route]) -> Router {
+        let internal = self.internal.clone().route_layer(middleware::from_fn(guard_internal));
+        finish(self.public_router(routes).merge(internal))
+    }
+}
+
+/// Puts the border around a router.
+pub fn finish(router: Router) -> Router {
+    router
+        .fallback(not_found)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn(border))
+}

@@ -1,0 +1,150 @@
+//! The OpenAPI 3.1 document, assembled from all modules.
+//!
+//! Handlers document what is theirs: parameters, bodies, the answers that matter. What follows from
+//! the rules for every endpoint (permission, 401, 403, 413, 429 ...) is added here, so that it is
+//! neither forgotten nor written a hundred times.
+
+use serde_json::{Map, Value, json};
+use utoipa::{PartialSchema, ToSchema, openapi::OpenApi};
+
+use crate::{
+    problem::{self, Document, Kind, Violation},
+    route::{Access, Route, RouteTable},
+};
+
+/// One module's part.
+#[derive(Clone)]
+pub struct ApiDocument {
+    pub module: &'static str,
+    pub api: OpenApi,
+    pub problems: &'static [Kind],
+}
+
+/// Assembles the whole document. `server` is the public address.
+pub fn assemble(
+    documents: &[ApiDocument],
+    routes: &'static [Route],
+    server: &str,
+    version: &str,
+) -> Value {
+    let table = RouteTable::new(routes);
+    let mut paths = Map::new();
+    let mut schemas = Map::new();
+    schemas.insert("Problem".to_owned(), to_value(&Document::schema()));
+    schemas.insert("Violation".to_owned(), to_value(&Violation::schema()));
+    let mut problems: Vec<_> = problem::COMMON.to_vec();
+    for document in documents {
+        let mut part = serde_json::to_value(&document.api).expect("an OpenAPI document serialises");
+        for (path, item) in take_object(&mut part, "/paths") {
+            let entry = paths.entry(path.clone()).or_insert_with(|| json!({}));
+            let Value::Object(operations) = item else { continue };
+            for (method, mut operation) in operations {
+                let method_name = http::Method::from_bytes(method.to_uppercase().as_bytes());
+                let route = method_name.ok().and_then(|name| table.find(&name, &path));
+                complete(&mut operation, document.module, &method, &path, route);
+                entry[method] = operation;
+            }
+        }
+        schemas.extend(take_object(&mut part, "/components/schemas"));
+        problems.extend(document.problems);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Plinth",
+            "version": version,
+            "description": "Accounts, sign-in, permissions, tenants and audit for a SaaS product. \
+                Errors are problem documents (RFC 9457) with a stable `code`; lists are paged by `cursor`; \
+                single resources carry an `ETag`.",
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+        },
+        "servers": [{"url": server}],
+        "tags": documents.iter().map(|document| json!({"name": document.module})).collect::<Vec<_>>(),
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+            },
+        },
+        "x-problems": problems.iter().map(|kind| json!({
+            "code": kind.code, "status": kind.status.as_u16(), "title": kind.title,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+/// Adds to one operation what follows from the rules.
+fn complete(operation: &mut Value, module: &str, method: &str, path: &str, route: Option<&Route>) {
+    operation["tags"] = json!([module]);
+    let access = route.map(|route| route.access);
+    match access {
+        None | Some(Access::Public) => operation["security"] = json!([]),
+        Some(Access::SignedIn) => {
+            operation["security"] = json!([{"bearer": []}]);
+            operation["x-permission"] = json!("signed-in");
+        }
+        Some(Access::Permission(permission)) => {
+            operation["security"] = json!([{"bearer": []}]);
+            operation["x-permission"] = json!(permission);
+        }
+    }
+    let has_body = operation.get("requestBody").is_some();
+    let has_query = operation["parameters"]
+        .as_array()
+        .is_some_and(|parameters| parameters.iter().any(|parameter| parameter["in"] == "query"));
+    let mut kinds =
+        vec![problem::THROTTLED, problem::INTERNAL, problem::UNAVAILABLE, problem::TIMEOUT];
+    if !matches!(access, None | Some(Access::Public)) {
+        kinds.push(problem::UNAUTHENTICATED);
+    }
+    if matches!(access, Some(Access::Permission(_))) {
+        kinds.push(problem::FORBIDDEN);
+    }
+    if path.contains('{') {
+        kinds.push(problem::NOT_FOUND);
+    }
+    if has_body {
+        kinds.extend([problem::MALFORMED, problem::TOO_LARGE, problem::UNSUPPORTED_MEDIA_TYPE]);
+    }
+    if has_body || has_query {
+        kinds.push(problem::INVALID);
+    }
+    if method != "get" {
+        kinds.push(problem::CONFLICT);
+    }
+    if matches!(method, "put" | "patch" | "delete") {
+        kinds.push(problem::PRECONDITION_FAILED);
+    }
+    for kind in kinds {
+        let status = kind.status.as_str();
+        if operation["responses"].get(status).is_none() {
+            operation["responses"][status] = json!({ "description": kind.title });
+        }
+    }
+    let Some(responses) = operation["responses"].as_object_mut() else { return };
+    for (status, response) in responses {
+        let is_error = status.starts_with('4') || status.starts_with('5');
+        if is_error && response.get("content").is_none() {
+            response["content"] = json!({"application/problem+json": {
+                "schema": {"$ref": "#/components/schemas/Problem"},
+            }});
+        }
+        response["headers"]["X-Request-Id"] = json!({"description": "Names this request in every log line", "schema": {"type": "string"}});
+    }
+}
+
+fn take_object(value: &mut Value, pointer: &str) -> Map<String, Value> {
+    match value.pointer_mut(pointer).map(Value::take) {
+        Some(Value::Object(map)) => map,
+        _ => Map::new(),
+    }
+}
+
+fn to_value(schema: &impl serde::Serialize) -> Value {
+    serde_json::to_value(schema).expect("a schema serialises")
+}
+
+/// The name under which the problem schema is found, for handlers that document their own errors.
+pub fn problem_schema() -> String {
+    Document::name().into_owned()
+}
