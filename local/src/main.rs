@@ -1,1 +1,7 @@
-fn main() {}
+//! The `plinth` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    local::commands::main()
+}

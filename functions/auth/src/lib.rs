@@ -1,1 +1,98 @@
+//! Sign-in: sessions, tokens and the keys that sign them.
+//!
+//! A sign-in makes a session. The session's refresh tokens form one family: each use replaces the
+//! token by its successor, and a token that comes back after that ends the family. Access tokens are
+//! short-lived and say who, which tenant, which session; whether the session still counts is what the
+//! authorizer asks [`internal`].
+//!
+//! To add an endpoint: its route in `module.yaml`, a file in `api/`, a use case in `service/`.
 
+mod api;
+mod consumer;
+mod internal;
+pub mod keys;
+mod lockout;
+mod problems;
+mod refresh_token;
+mod service;
+mod session;
+mod store;
+
+use std::sync::Arc;
+
+use aws::Table;
+use contracts::{authz::Authorization, generated, identity::Identities, tenant::Tenants};
+use kernel::{
+    clock::Clock,
+    config::{ConfigErrors, Reader, Sources},
+    cursor::Cursors,
+    module::Module,
+    secret::{Key, SecretStore},
+};
+
+use crate::{
+    keys::{AccessTokens, KeyRing},
+    lockout::LockoutRules,
+    refresh_token::RefreshTokens,
+    service::{Lifetimes, Service},
+    store::Store,
+};
+
+/// What the service needs from outside.
+pub struct Ports {
+    pub table: Table,
+    pub identities: Arc<dyn Identities>,
+    pub authz: Arc<dyn Authorization>,
+    pub tenants: Arc<dyn Tenants>,
+    pub secrets: Arc<dyn SecretStore>,
+    pub clock: Arc<dyn Clock>,
+    pub cursors: Cursors,
+    /// Authenticates refresh tokens and derives each one's successor.
+    pub refresh_key: Key,
+}
+
+/// Builds the module.
+///
+/// # Errors
+/// Every setting that is wrong.
+pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
+    let spec = generated::module("auth");
+    let mut settings = Reader::new(sources, spec.config);
+    let issuer: String = settings.get("auth.issuer");
+    let audience: String = settings.get("auth.audience");
+    let access_seconds: i64 = settings.get("auth.access_token_seconds");
+    let lifetimes = Lifetimes {
+        access_seconds,
+        refresh_days: settings.get("auth.refresh_token_days"),
+        grace_seconds: settings.get("auth.refresh_grace_seconds"),
+    };
+    let lockout = LockoutRules {
+        free_attempts: settings.get("auth.lockout.free_attempts"),
+        max_delay_seconds: settings.get("auth.lockout.max_delay_seconds"),
+    };
+    settings.finish()?;
+
+    let keys = Arc::new(KeyRing::new(ports.secrets, ports.clock.clone(), access_seconds));
+    let service = Arc::new(Service {
+        store: Store::new(ports.table.clone()),
+        identities: ports.identities,
+        authz: ports.authz,
+        tenants: ports.tenants,
+        clock: ports.clock,
+        cursors: ports.cursors,
+        tokens: AccessTokens::new(keys.clone(), issuer, audience),
+        refresh_tokens: RefreshTokens::new(ports.refresh_key),
+        keys: keys.clone(),
+        lifetimes,
+        lockout,
+    });
+    let mut module = Module::new("auth", spec.version);
+    module.dependencies = &["authz", "identity", "tenant"];
+    module.api = api::router(service.clone());
+    module.internal = internal::router(service.clone());
+    module.consumer = Some(Arc::new(consumer::EndSessions(service)));
+    module.checks = vec![Arc::new(ports.table)];
+    module.lifecycle = vec![keys];
+    module.problems = problems::ALL;
+    Ok(module)
+}

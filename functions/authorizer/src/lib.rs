@@ -1,1 +1,153 @@
+//! The gateway's check: who is calling, and may they.
+//!
+//! A decision needs the token (verified here with the public keys), whether its session still counts
+//! (the auth service knows) and what the user's roles add up to now (the authz service knows). The last
+//! two are remembered per session for `authorizer.cache_seconds`, so a warm decision calls nobody.
 
+pub mod lambda;
+mod standing;
+mod token;
+
+use std::sync::Arc;
+
+use contracts::{
+    authz::Authorization,
+    generated::{self, ROUTES},
+    sessions::Sessions,
+};
+use http::{HeaderValue, Method, header};
+use kernel::{
+    caller::AuthorizerContext,
+    clock::Clock,
+    config::{ConfigErrors, Reader, Sources},
+    origin::Origin,
+    problem::{FORBIDDEN, NOT_FOUND, Problem, UNAUTHENTICATED},
+    route::{Access, RouteTable},
+};
+
+pub use self::standing::{FORGET_ON, Forget};
+use self::{
+    standing::Standings,
+    token::{TokenError, Verifier},
+};
+
+/// What the authorizer needs from outside.
+pub struct Ports {
+    pub sessions: Arc<dyn Sessions>,
+    pub authz: Arc<dyn Authorization>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Decides about requests.
+pub struct Authorizer {
+    routes: RouteTable,
+    verifier: Verifier,
+    standings: Arc<Standings>,
+}
+
+/// Why a request may not pass.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    #[error("no such route")]
+    UnknownRoute,
+    #[error("no access token")]
+    NoToken,
+    #[error("access token: {0}")]
+    BadToken(&'static str),
+    #[error("the session is over")]
+    SessionOver,
+    #[error("the permission `{0}` is missing")]
+    Forbidden(&'static str),
+    /// The decision could not be made; it fails closed.
+    #[error("a service that knows does not answer")]
+    Undecided(#[from] kernel::client::CallError),
+}
+
+impl From<TokenError> for Refusal {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Invalid(reason) => Self::BadToken(reason),
+            TokenError::Keys(error) => Self::Undecided(error),
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        // RFC 6750, section 3.1: no error code when no token came.
+        let challenge = |text| (header::WWW_AUTHENTICATE, HeaderValue::from_static(text));
+        let unauthenticated = |detail, text| {
+            let (name, value) = challenge(text);
+            UNAUTHENTICATED.problem(detail).header(name, value)
+        };
+        match refusal {
+            Refusal::UnknownRoute => NOT_FOUND.problem("no such route"),
+            Refusal::NoToken => {
+                unauthenticated("send `Authorization: Bearer` with an access token", "Bearer")
+            }
+            Refusal::BadToken(_) => unauthenticated(
+                "the access token is not valid, or has expired",
+                "Bearer error=\"invalid_token\"",
+            ),
+            Refusal::SessionOver => {
+                unauthenticated("the session is over", "Bearer error=\"invalid_token\"")
+            }
+            Refusal::Forbidden(permission) => {
+                FORBIDDEN.problem(format!("this needs the permission `{permission}`"))
+            }
+            Refusal::Undecided(error) => Self::unavailable(error),
+        }
+    }
+}
+
+impl Authorizer {
+    /// # Errors
+    /// Every setting that is wrong.
+    pub fn new(sources: &Sources, ports: Ports) -> Result<Self, ConfigErrors> {
+        let keys = ["authorizer", "auth"].map(|module| generated::module(module).config).concat();
+        let mut settings = Reader::new(sources, &keys);
+        let issuer: String = settings.get("auth.issuer");
+        let audience: String = settings.get("auth.audience");
+        let cache_seconds: u64 = settings.get("authorizer.cache_seconds");
+        let cache_entries: u64 = settings.get("authorizer.cache_entries");
+        settings.finish()?;
+        let verifier = Verifier::new(ports.sessions.clone(), ports.clock, issuer, audience);
+        let standings = Standings::new(ports.sessions, ports.authz, cache_seconds, cache_entries);
+        Ok(Self { routes: RouteTable::new(ROUTES), verifier, standings: Arc::new(standings) })
+    }
+
+    /// Decides about a request on a route. `Ok(None)` for public routes, which look at no token.
+    pub async fn decide(
+        &self,
+        origin: &Origin,
+        method: &Method,
+        route: &str,
+        authorization: Option<&str>,
+    ) -> Result<Option<Arc<AuthorizerContext>>, Refusal> {
+        let access = self.routes.find(method, route).ok_or(Refusal::UnknownRoute)?.access;
+        if access == Access::Public {
+            return Ok(None);
+        }
+        let token = authorization.and_then(bearer).ok_or(Refusal::NoToken)?;
+        let claims = self.verifier.verify(origin, token).await?;
+        let context = self.standings.of(origin, &claims).await?.ok_or(Refusal::SessionOver)?;
+        match access {
+            Access::Permission(permission) if !context.permissions.contains(permission) => {
+                Err(Refusal::Forbidden(permission))
+            }
+            _ => Ok(Some(context)),
+        }
+    }
+
+    /// Forgets what events say has changed. For platforms in one process, where every instance of the
+    /// authorizer hears of everything; elsewhere the cache's time is what bounds staleness.
+    pub fn forgetting(&self) -> Forget {
+        Forget(self.standings.clone())
+    }
+}
+
+/// The token in `Bearer {token}`; the scheme's case does not matter (RFC 9110, section 11.1).
+fn bearer(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()).then(|| token.trim())
+}

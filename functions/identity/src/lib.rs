@@ -1,1 +1,92 @@
+//! Identity: who the users are, and how they prove it.
+//!
+//! An account belongs to one tenant; its address is unique over the platform. What the roles of a
+//! user add up to is the authorization service's affair, sessions are the business of auth: both ask
+//! here through [`contracts::identity::Identities`].
+//!
+//! To add an endpoint: its route in `module.yaml`, its handler in `api/`, a use case in `service/`.
 
+mod api;
+mod consumer;
+mod email;
+mod error;
+mod hashing;
+mod internal;
+mod letters;
+mod link;
+mod password;
+mod profile;
+mod service;
+mod settings;
+mod store;
+mod user;
+
+use std::sync::Arc;
+
+use aws::Table;
+use contracts::{authz::Authorization, generated};
+use kernel::{
+    clock::Clock,
+    config::{ConfigErrors, Sources},
+    cursor::Cursors,
+    mail::Mailer,
+    module::Module,
+    secret::Key,
+};
+
+use crate::{
+    consumer::IdentityConsumer, hashing::Hasher, letters::Letters, link::Links, service::Identity,
+    settings::Settings, store::Store,
+};
+
+/// The module's name.
+const NAME: &str = "identity";
+
+/// What the service needs from outside.
+pub struct Ports {
+    pub table: Table,
+    pub authz: Arc<dyn Authorization>,
+    pub mailer: Arc<dyn Mailer>,
+    pub clock: Arc<dyn Clock>,
+    pub cursors: Cursors,
+    /// What mailed tokens are made with; the same wherever the service runs.
+    pub link_key: Key,
+}
+
+/// Builds the module.
+///
+/// # Errors
+/// Every setting that is wrong.
+pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
+    let spec = generated::module(NAME);
+    let settings = Settings::read(sources, spec.config)?;
+    let hasher = Hasher::new(&settings.hashing)
+        .map_err(|reason| ConfigErrors(vec![format!("identity.password.*: {reason}")]))?;
+
+    let Ports { table, authz, mailer, clock, cursors, link_key } = ports;
+    let links = Links {
+        key: link_key,
+        base: settings.link_base,
+        verification_lasts: settings.verification_lasts,
+        reset_lasts: settings.reset_lasts,
+    };
+    let identity = Arc::new(Identity {
+        store: Store::new(table.clone()),
+        authz,
+        mailer,
+        clock,
+        cursors,
+        hasher,
+        policy: settings.policy,
+        links,
+        letters: Letters::default(),
+    });
+    let mut module = Module::new(NAME, spec.version);
+    module.dependencies = &["authz"];
+    module.api = api::router(identity.clone());
+    module.internal = internal::router(identity.clone());
+    module.consumer = Some(Arc::new(IdentityConsumer(identity)));
+    module.checks = vec![Arc::new(table)];
+    module.problems = error::PROBLEMS;
+    Ok(module)
+}

@@ -2,8 +2,15 @@
 //!
 //! [`table`] is what every `store.rs` is written with; the other modules implement the kernel's ports.
 
+pub mod bus;
 pub mod calls;
+pub mod environment;
+pub mod invoke;
+pub mod mail;
+#[cfg(test)]
+mod replay;
 pub mod sdk;
+pub mod secrets;
 pub mod table;
 
 pub use calls::{Ledger, Recorder};

@@ -36,6 +36,11 @@ impl Tenant {
         Self(id)
     }
 
+    /// The tenant of the account with an e-mail address, for what anybody may ask for: a mail to it.
+    pub fn of_address(id: TenantId) -> Self {
+        Self(id)
+    }
+
     pub fn id(&self) -> TenantId {
         self.0
     }

@@ -1,5 +1,5 @@
-//! A module as a Lambda function. The template's `Handler` (seen as `_HANDLER`) picks what this
-//! instance of the binary does: `api`, `events`, `stream` or `jobs`.
+//! A module as a Lambda function. The template's `Handler` (seen as `_HANDLER`) picks the [`Role`] of
+//! this instance of the binary.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use aws_lambda_events::{
 };
 use axum::{extract::Request, middleware::Next, response::Response};
 use lambda_http::request::RequestContext;
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+pub use lambda_runtime::Error;
+use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -27,42 +28,72 @@ use crate::{
 /// can write a request context, so it cannot come from outside.
 pub const INTERNAL_API_ID: &str = "plinth-internal";
 
+/// What one function of a service does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Answers requests of the gateway and of other services.
+    Api,
+    /// Consumes events from the service's queue.
+    Events,
+    /// Publishes what the table's stream announces.
+    Stream,
+    /// Runs jobs from the service's queue.
+    Jobs,
+}
+
+impl Role {
+    /// The role that the template's `Handler` names.
+    ///
+    /// # Errors
+    /// When it names none.
+    pub fn from_environment() -> Result<Self, Error> {
+        match std::env::var("_HANDLER").as_deref().unwrap_or("api") {
+            "api" => Ok(Self::Api),
+            "events" => Ok(Self::Events),
+            "stream" => Ok(Self::Stream),
+            "jobs" => Ok(Self::Jobs),
+            other => Err(format!("handler `{other}` is none of api, events, stream, jobs").into()),
+        }
+    }
+}
+
 /// Serves the module until the instance is shut down.
 ///
 /// # Errors
-/// When `_HANDLER` names nothing that this module has, or the runtime fails.
-pub async fn run(
-    module: Module,
-    routes: &'static [Route],
-    publisher: Arc<dyn Publisher>,
-) -> Result<(), Error> {
-    for hook in &module.lifecycle {
-        hook.start().await;
-    }
-    match std::env::var("_HANDLER").as_deref().unwrap_or("api") {
-        "api" => {
+/// When the module has nothing for this role, or the runtime fails.
+pub async fn run(module: Module, role: Role, routes: &'static [Route]) -> Result<(), Error> {
+    let name = module.name;
+    match role {
+        Role::Api => {
+            // What hooks warm is needed by requests only.
+            for hook in &module.lifecycle {
+                hook.start().await;
+            }
             let router = module.router(routes).layer(axum::middleware::from_fn(from_gateway));
             lambda_http::run(router).await
         }
-        "events" => {
-            let name = module.name;
+        Role::Events => {
             let consumer =
                 module.consumer.ok_or_else(|| format!("module `{name}` consumes no events"))?;
             let handle = |event: LambdaEvent<SqsEvent>| consume(consumer.as_ref(), event.payload);
             lambda_runtime::run(service_fn(handle)).await
         }
-        "stream" => {
-            let handle = |event: LambdaEvent<StreamEvent>| {
-                publish(publisher.as_ref(), event.payload.records)
-            };
-            lambda_runtime::run(service_fn(handle)).await
-        }
-        "jobs" => {
+        Role::Stream => Err(format!("module `{name}` is not needed to publish its stream").into()),
+        Role::Jobs => {
             let handle = |event: LambdaEvent<SqsEvent>| work(&module.jobs, event.payload);
             lambda_runtime::run(service_fn(handle)).await
         }
-        other => Err(format!("handler `{other}` is none of api, events, stream, jobs").into()),
     }
+}
+
+/// Publishes a table's stream until the instance is shut down. It needs nothing of the module.
+///
+/// # Errors
+/// When the runtime fails.
+pub async fn run_stream(publisher: Arc<dyn Publisher>) -> Result<(), Error> {
+    let handle =
+        |event: LambdaEvent<StreamEvent>| publish(publisher.as_ref(), event.payload.records);
+    lambda_runtime::run(service_fn(handle)).await
 }
 
 /// Translates the gateway's request context into [`Gateway`], or marks an internal call.

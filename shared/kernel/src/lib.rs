@@ -34,4 +34,5 @@ pub mod route;
 pub mod secret;
 pub mod stream;
 pub mod telemetry;
+pub mod text;
 pub mod validate;

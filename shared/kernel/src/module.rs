@@ -85,18 +85,27 @@ impl Module {
     pub fn public_router(&self, routes: &'static [Route]) -> Router {
         let table = Arc::new(RouteTable::of_module(routes, self.name));
         let (router, _) = self.api.clone().split_for_parts();
+        if !router.has_routes() {
+            return router; // a router without routes takes no route layer
+        }
         router.route_layer(middleware::from_fn_with_state(table, guard_public))
     }
 
     /// Its internal routes behind their guard, complete with a border.
     pub fn internal_router(&self) -> Router {
-        finish(self.internal.clone().route_layer(middleware::from_fn(guard_internal)))
+        finish(self.guarded_internal())
     }
 
     /// All of it, as a function on its own serves it.
     pub fn router(&self, routes: &'static [Route]) -> Router {
-        let internal = self.internal.clone().route_layer(middleware::from_fn(guard_internal));
-        finish(self.public_router(routes).merge(internal))
+        finish(self.public_router(routes).merge(self.guarded_internal()))
+    }
+
+    fn guarded_internal(&self) -> Router {
+        if !self.internal.has_routes() {
+            return Router::new();
+        }
+        self.internal.clone().route_layer(middleware::from_fn(guard_internal))
     }
 }
 

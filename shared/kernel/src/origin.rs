@@ -87,7 +87,7 @@ impl Origin {
     }
 
     /// Packs the origin into the header of an internal call.
-    pub(crate) fn to_header(&self) -> String {
+    pub fn to_header(&self) -> String {
         let wire = Wire {
             request_id: self.request_id.clone(),
             traceparent: self.traceparent.clone(),
@@ -111,7 +111,7 @@ impl Origin {
 }
 
 /// Header of internal calls that carries the origin.
-pub(crate) const ORIGIN_HEADER: &str = "x-plinth-origin";
+pub const ORIGIN_HEADER: &str = "x-plinth-origin";
 
 #[derive(Serialize, Deserialize)]
 struct Wire {

@@ -182,6 +182,13 @@ impl Problem {
             .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
+    /// Says, field by field, what was wrong. For kinds of their own; see also [`Self::invalid`].
+    #[must_use]
+    pub fn with_violations(mut self, errors: Vec<Violation>) -> Self {
+        self.errors = errors;
+        self
+    }
+
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());

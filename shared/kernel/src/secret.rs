@@ -144,24 +144,30 @@ pub trait SecretStore: Send + Sync + 'static {
 #[error("secret store: {0}")]
 pub struct SecretStoreError(pub String);
 
-/// The platform's root key for `purpose`: made and stored the first time it is asked for.
+/// Characters that the text of a root key must have: 256 bits, even if they are base64.
+const KEY_TEXT_LENGTH: usize = 43;
+
+/// The platform's root key for `purpose`: made and stored the first time it is asked for, unless the
+/// deployment has put a random text there before.
 ///
 /// # Errors
-/// When the store fails, or holds something that is not a key.
+/// When the store fails, or holds a text that is too short to be a key.
 pub async fn platform_key(store: &dyn SecretStore, purpose: &str) -> Result<Key, SecretStoreError> {
     let name = "platform-key";
     let text = match store.get(name).await? {
         Some(text) => text,
         None => {
-            let fresh = Secret::new(encode(Key::random().as_bytes()));
+            let fresh = random_token();
             store.put(name, &fresh).await?;
             fresh
         }
     };
-    let bytes: [u8; 32] = decode(text.expose())
-        .and_then(|bytes| bytes.try_into().ok())
-        .ok_or_else(|| SecretStoreError(format!("`{name}` is not 32 bytes of base64url")))?;
-    Ok(Key::from_bytes(bytes).derive(purpose))
+    if text.expose().len() < KEY_TEXT_LENGTH {
+        return Err(SecretStoreError(format!(
+            "`{name}` has fewer than {KEY_TEXT_LENGTH} characters"
+        )));
+    }
+    Ok(Key(Sha256::digest(text.expose().as_bytes()).into()).derive(purpose))
 }
 
 #[cfg(test)]

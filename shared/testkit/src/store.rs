@@ -31,8 +31,8 @@ impl TestStore {
         let spec = generated::module(module);
         let events = self
             .records(module)
-            .iter()
-            .flat_map(|record| announced(record).expect("pending events parse"));
+            .into_iter()
+            .flat_map(|record| announced(&record).expect("pending events parse"));
         events
             .inspect(|event| {
                 check_against_schema(event);

@@ -149,6 +149,7 @@ pub const MODULES: &[ModuleSpec] = &[
         config: &[
             ConfigKey { key: "authorizer.cache_seconds", description: "How long a decision may be out of date after a sign-out or a change of roles. 0 asks anew for every request.", default: "60", schema: r#"{"maximum":300,"minimum":0,"type":"integer"}"#, secret: false },
             ConfigKey { key: "authorizer.cache_entries", description: "How many sessions one instance remembers.", default: "10000", schema: r#"{"maximum":1000000,"minimum":1,"type":"integer"}"#, secret: false },
+            ConfigKey { key: "authorizer.cors_origins", description: "Origins such as https://app.example.org from which browsers may call; none by default.", default: "[]", schema: r#"{"items":{"type":"string"},"type":"array"}"#, secret: false },
         ],
         table: None,
     },

@@ -1,0 +1,34 @@
+use aws::StoreError;
+use http::StatusCode;
+use kernel::problem::{Kind, Problem};
+
+const ENTRY_NOT_FOUND: Kind = Kind::new(
+    StatusCode::NOT_FOUND,
+    "audit.entry_not_found",
+    "The audit log of this tenant has no such entry",
+);
+
+/// Every kind of problem that is this service's own.
+pub const PROBLEMS: &[Kind] = &[ENTRY_NOT_FOUND];
+
+/// What can go wrong with an audit log.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    #[error("there is no such entry")]
+    EntryNotFound,
+    /// Others appended to the same chain faster, again and again.
+    #[error("others append to this chain at the same time")]
+    Contended,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<AuditError> for Problem {
+    fn from(error: AuditError) -> Self {
+        match error {
+            AuditError::EntryNotFound => ENTRY_NOT_FOUND.problem("there is no entry with this id"),
+            AuditError::Contended => Self::unavailable(error),
+            AuditError::Store(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Errors of the service, and what clients see of them.
+
+use http::{HeaderValue, StatusCode, header};
+use kernel::{
+    client::{CallError, passed_on},
+    problem::{self, Kind, Problem},
+};
+
+use crate::store::StoreError;
+
+pub const INVALID_CREDENTIALS: Kind = Kind::new(
+    StatusCode::UNAUTHORIZED,
+    "auth.invalid_credentials",
+    "The address or the password is wrong",
+);
+pub const LOCKED_OUT: Kind = Kind::new(
+    StatusCode::TOO_MANY_REQUESTS,
+    "auth.locked_out",
+    "Too many wrong passwords; wait before the next try",
+);
+pub const EMAIL_NOT_VERIFIED: Kind = Kind::new(
+    StatusCode::FORBIDDEN,
+    "auth.email_not_verified",
+    "The address has to be verified first",
+);
+pub const SUSPENDED: Kind =
+    Kind::new(StatusCode::FORBIDDEN, "auth.suspended", "The account is suspended");
+pub const INVALID_REFRESH_TOKEN: Kind = Kind::new(
+    StatusCode::UNAUTHORIZED,
+    "auth.invalid_refresh_token",
+    "The refresh token is not valid; sign in again",
+);
+pub const SESSION_NOT_FOUND: Kind =
+    Kind::new(StatusCode::NOT_FOUND, "auth.session_not_found", "There is no such session");
+
+/// For the documentation.
+pub const ALL: &[Kind] = &[
+    INVALID_CREDENTIALS,
+    LOCKED_OUT,
+    EMAIL_NOT_VERIFIED,
+    SUSPENDED,
+    INVALID_REFRESH_TOKEN,
+    SESSION_NOT_FOUND,
+    contracts::identity::WRONG_PASSWORD,
+    contracts::identity::BUSY,
+];
+
+/// Why a use case did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthError {
+    #[error("wrong address or password")]
+    InvalidCredentials,
+    #[error("locked out for {0} s")]
+    LockedOut(u64),
+    #[error("the address is not verified")]
+    EmailNotVerified,
+    #[error("the account is suspended")]
+    Suspended,
+    #[error("refresh token: {0}")]
+    InvalidRefreshToken(&'static str),
+    #[error("no such session")]
+    SessionNotFound,
+    #[error("the account behind a valid token is gone")]
+    AccountGone,
+    #[error("the request is not valid")]
+    Invalid(#[source] Problem),
+    #[error("service call")]
+    Call(#[from] CallError),
+    #[error("store")]
+    Store(#[from] StoreError),
+    #[error("signing keys")]
+    Keys(#[from] crate::keys::KeyError),
+}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::InvalidCredentials => {
+                INVALID_CREDENTIALS.problem("check both, or reset the password")
+            }
+            AuthError::LockedOut(seconds) => {
+                let value = HeaderValue::from(seconds);
+                LOCKED_OUT
+                    .problem(format!("try again in {seconds} s"))
+                    .header(header::RETRY_AFTER, value)
+            }
+            AuthError::EmailNotVerified => {
+                EMAIL_NOT_VERIFIED.problem("follow the link in the mail, or have it sent again")
+            }
+            AuthError::Suspended => SUSPENDED.problem("ask an administrator of your organisation"),
+            AuthError::InvalidRefreshToken(_) => {
+                INVALID_REFRESH_TOKEN.problem("it is unknown, expired, spent or revoked")
+            }
+            AuthError::SessionNotFound => {
+                SESSION_NOT_FOUND.problem("no session of yours has this id")
+            }
+            AuthError::AccountGone => problem::UNAUTHENTICATED.problem("the account is gone"),
+            AuthError::Invalid(problem) => problem,
+            AuthError::Call(error) => passed_on(
+                error,
+                &[problem::INVALID, contracts::identity::WRONG_PASSWORD, contracts::identity::BUSY],
+            ),
+            AuthError::Store(error) => error.into(),
+            AuthError::Keys(error) => Self::unavailable(error),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+use contracts::events::{RevocationReason, SessionRevoked, TokenReuseDetected};
+use kernel::{origin::Origin, secret::Secret};
+
+use super::{Service, SignedIn};
+use crate::{
+    problems::AuthError,
+    refresh_token::{Owner, RefreshToken},
+    session::{End, Session, Use},
+    store::LostRace,
+};
+
+/// Tries of a refresh that meets others of its kind: whoever loses to the winner sees, reading again,
+/// a predecessor within the grace.
+const TRIES: u32 = 3;
+
+impl Service {
+    /// Exchanges a refresh token. Of any number of parallel uses one makes the successor (a conditional
+    /// write); the direct predecessor within the grace gets the same successor again; anything older or
+    /// later ends the family.
+    pub async fn refresh(&self, origin: &Origin, token: &Secret) -> Result<SignedIn, AuthError> {
+        let invalid = AuthError::InvalidRefreshToken;
+        let token = self.refresh_tokens.open(token).ok_or(invalid("it was not made here"))?;
+        let owner = token.owner;
+        let origin = origin.acting_as(owner.user);
+        for _ in 0..TRIES {
+            let session =
+                self.active_session(owner).await?.ok_or(invalid("its session is over"))?;
+            let now = self.clock.now();
+            match session.judge(&token.fingerprint(), self.lifetimes.grace(), now) {
+                Use::Rotate => {
+                    // Who may no longer do anything finds out here, at no extra round trip.
+                    let (rotated, grants) = tokio::join!(
+                        self.rotate(&origin, &token),
+                        self.authz.grants(&origin, owner.tenant(), owner.user),
+                    );
+                    match rotated? {
+                        Ok(successor) => {
+                            return self.issue(owner, grants?.roles, successor.text, None).await;
+                        }
+                        Err(LostRace) => continue,
+                    }
+                }
+                Use::Repeat => {
+                    let grants = self.authz.grants(&origin, owner.tenant(), owner.user).await?;
+                    let successor = self.refresh_tokens.successor(&token);
+                    return self.issue(owner, grants.roles, successor.text, None).await;
+                }
+                Use::Reuse => {
+                    self.end_family(&origin, &session).await?;
+                    return Err(invalid("it was spent before"));
+                }
+            }
+        }
+        Err(invalid("others use it at the same time"))
+    }
+
+    async fn rotate(
+        &self,
+        origin: &Origin,
+        token: &RefreshToken,
+    ) -> Result<Result<RefreshToken, LostRace>, AuthError> {
+        let successor = self.refresh_tokens.successor(token);
+        let now = self.clock.now();
+        let expires_at = now.saturating_add(self.lifetimes.refresh()).unwrap_or(now);
+        let ip_address = origin.actor.ip_address.as_deref();
+        let (used, next) = (token.fingerprint(), successor.fingerprint());
+        let outcome =
+            self.store.rotate(token.owner, &used, &next, now, expires_at, ip_address).await?;
+        Ok(outcome.map(|()| successor))
+    }
+
+    async fn active_session(&self, owner: Owner) -> Result<Option<Session>, AuthError> {
+        let (session, revocation) =
+            self.store.session(owner.tenant(), owner.user, owner.session).await?;
+        let now = self.clock.now();
+        Ok(session.filter(|session| session.is_active(revocation.as_ref(), now)))
+    }
+
+    async fn end_family(&self, origin: &Origin, session: &Session) -> Result<(), AuthError> {
+        let now = self.clock.now();
+        let owner = Owner { tenant: session.tenant_id, user: session.user_id, session: session.id };
+        let (user_id, session_id) = (session.user_id, session.id);
+        let reason = RevocationReason::TokenReuse;
+        let revoked =
+            SessionRevoked { user_id, session_id: Some(session_id), kept_session_id: None, reason };
+        let events = [
+            self.event(now, owner.tenant(), origin, &TokenReuseDetected { user_id, session_id }),
+            self.event(now, owner.tenant(), origin, &revoked),
+        ];
+        let end = End::Revoked(reason);
+        // Whoever lost this race finds the family ended all the same.
+        let _ = self.store.end_session(owner.tenant(), user_id, session_id, end, &events).await?;
+        Ok(())
+    }
+}

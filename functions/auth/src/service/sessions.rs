@@ -1,0 +1,132 @@
+use contracts::{
+    events::{LoggedOut, RevocationReason, SessionRevoked},
+    sessions::SessionStatus,
+};
+use jiff::Timestamp;
+use kernel::{
+    caller::{Caller, Tenant},
+    id::{SessionId, UserId},
+    origin::Origin,
+    page::{Limit, Page},
+};
+
+use super::Service;
+use crate::{
+    problems::AuthError,
+    session::{End, Revocation, Session},
+    store::LostRace,
+};
+
+impl Service {
+    /// Ends the caller's session. Doing it again changes nothing.
+    pub async fn logout(&self, caller: &Caller) -> Result<(), AuthError> {
+        let data = LoggedOut { user_id: caller.user, session_id: caller.session };
+        let event = self.event(self.clock.now(), caller.tenant, &caller.origin, &data);
+        let (tenant, user, session) = (caller.tenant, caller.user, caller.session);
+        let _ = self.store.end_session(tenant, user, session, End::LoggedOut, &[event]).await?;
+        Ok(())
+    }
+
+    /// Ends all sessions of the caller.
+    pub async fn logout_all(&self, caller: &Caller) -> Result<(), AuthError> {
+        let now = self.clock.now();
+        let reason = RevocationReason::LogoutAll;
+        self.end_sessions(&caller.origin, caller.tenant, caller.user, now, None, reason).await
+    }
+
+    pub(super) async fn end_other_sessions(&self, caller: &Caller) -> Result<(), AuthError> {
+        let (now, kept) = (self.clock.now(), Some(caller.session));
+        let reason = RevocationReason::PasswordChanged;
+        self.end_sessions(&caller.origin, caller.tenant, caller.user, now, kept, reason).await
+    }
+
+    /// Ends all sessions of a user that began up to `moment`, but for the kept one. Idempotent.
+    pub async fn end_sessions(
+        &self,
+        origin: &Origin,
+        tenant: Tenant,
+        user: UserId,
+        moment: Timestamp,
+        kept_session: Option<SessionId>,
+        reason: RevocationReason,
+    ) -> Result<(), AuthError> {
+        let revocation = Revocation { revoked_before: moment, kept_session };
+        let revoked = SessionRevoked {
+            user_id: user,
+            session_id: None,
+            kept_session_id: kept_session,
+            reason,
+        };
+        let now = self.clock.now();
+        let event = self.event(now, tenant, origin, &revoked);
+        // The record is needed for as long as a session from before could live.
+        let kept_until = now.saturating_add(self.lifetimes.refresh()).unwrap_or(now);
+        let _ =
+            self.store.end_sessions_before(tenant, user, &revocation, kept_until, &[event]).await?;
+        Ok(())
+    }
+
+    /// Ends one session of the caller.
+    pub async fn revoke_session(
+        &self,
+        caller: &Caller,
+        session: SessionId,
+    ) -> Result<(), AuthError> {
+        let (found, revocation) = self.store.session(caller.tenant, caller.user, session).await?;
+        let now = self.clock.now();
+        if !found.is_some_and(|session| session.is_active(revocation.as_ref(), now)) {
+            return Err(AuthError::SessionNotFound);
+        }
+        let reason = RevocationReason::ByUser;
+        let revoked = SessionRevoked {
+            user_id: caller.user,
+            session_id: Some(session),
+            kept_session_id: None,
+            reason,
+        };
+        let event = self.event(now, caller.tenant, &caller.origin, &revoked);
+        let end = End::Revoked(reason);
+        match self.store.end_session(caller.tenant, caller.user, session, end, &[event]).await? {
+            Ok(()) => Ok(()),
+            Err(LostRace) => Err(AuthError::SessionNotFound),
+        }
+    }
+
+    /// The caller's living sessions, newest first. A page may be short where others have ended.
+    pub async fn list_sessions(
+        &self,
+        caller: &Caller,
+        limit: Limit,
+        cursor: Option<&str>,
+    ) -> Result<Page<Session>, AuthError> {
+        let query = format!("auth.sessions/{}", caller.user);
+        let tenant = caller.tenant.id();
+        let after = cursor
+            .map(|cursor| self.cursors.open(&tenant, &query, cursor))
+            .transpose()
+            .map_err(AuthError::Invalid)?;
+        let (rows, revocation) = tokio::try_join!(
+            self.store.sessions(caller.tenant, caller.user, limit.get(), after),
+            self.store.revocation(caller.tenant, caller.user),
+        )?;
+        let now = self.clock.now();
+        let is_active = |session: &Session| session.is_active(revocation.as_ref(), now);
+        Ok(Page {
+            items: rows.items.into_iter().filter(is_active).collect(),
+            next_cursor: rows.next.map(|next| self.cursors.seal(&tenant, &query, &next)),
+        })
+    }
+
+    /// Whether a session still counts, for the authorizer.
+    pub async fn session_status(
+        &self,
+        tenant: Tenant,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<SessionStatus, AuthError> {
+        let (session, revocation) = self.store.session(tenant, user, session).await?;
+        let now = self.clock.now();
+        let is_active = session.is_some_and(|session| session.is_active(revocation.as_ref(), now));
+        Ok(SessionStatus { is_active })
+    }
+}

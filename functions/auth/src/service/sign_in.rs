@@ -1,0 +1,141 @@
+use contracts::{
+    PLATFORM_TENANT,
+    events::{LoginFailed, LoginFailure, LoginSucceeded},
+    identity::{Credentials, PasswordCheck, User, UserStatus},
+};
+use kernel::{
+    caller::Tenant,
+    id::{SessionId, TenantId, UserId},
+    origin::Origin,
+    secret::Secret,
+};
+
+use super::{Service, SignedIn};
+use crate::{
+    lockout::{Failures, counter_name},
+    problems::AuthError,
+    refresh_token::{Owner, RefreshToken},
+    session::Session,
+};
+
+/// A request to sign in.
+#[derive(Debug)]
+pub struct SignIn {
+    pub email: String,
+    pub password: Secret,
+}
+
+impl Service {
+    /// Signs somebody in. An unknown address and a wrong password take the same way, the same reads,
+    /// the same hash and the same write, so neither the answer nor its time tells them apart.
+    pub async fn sign_in(&self, origin: &Origin, request: SignIn) -> Result<SignedIn, AuthError> {
+        let counter = counter_name(&request.email, origin.actor.ip_address.as_deref());
+        let credentials = Credentials { email: request.email, password: request.password };
+        // At the same time, although a locked-out guess then costs a hash: one round trip less for
+        // everybody else, and the number of hashes at a time is bounded anyway.
+        let (failures, check) = tokio::join!(
+            self.store.failures(&counter),
+            self.identities.check_password(origin, &credentials),
+        );
+        let (failures, check) = (failures?, check?);
+        let now = self.clock.now();
+        if let Some(seconds) = failures.and_then(|failures| failures.wait(self.lockout, now)) {
+            let (tenant, user) = account_of(&check);
+            self.note_failure(origin, &counter, tenant, user, LoginFailure::LockedOut).await?;
+            return Err(AuthError::LockedOut(seconds));
+        }
+        match check {
+            PasswordCheck::Wrong { tenant_id, user_id } => {
+                let reason = LoginFailure::InvalidCredentials;
+                self.note_failure(origin, &counter, tenant_id, user_id, reason).await?;
+                Err(AuthError::InvalidCredentials)
+            }
+            PasswordCheck::Right { user } => {
+                self.admit(origin, *user, failures.map(|_: Failures| counter.as_str()), &counter)
+                    .await
+            }
+        }
+    }
+
+    /// The password was right: makes the session, if the account's state allows one.
+    async fn admit(
+        &self,
+        origin: &Origin,
+        user: User,
+        cleared: Option<&str>,
+        counter: &str,
+    ) -> Result<SignedIn, AuthError> {
+        let refusal = match user.status {
+            UserStatus::Active => None,
+            UserStatus::Pending => {
+                Some((LoginFailure::EmailNotVerified, AuthError::EmailNotVerified))
+            }
+            UserStatus::Suspended => Some((LoginFailure::Suspended, AuthError::Suspended)),
+            UserStatus::Deleted => {
+                Some((LoginFailure::InvalidCredentials, AuthError::InvalidCredentials))
+            }
+        };
+        if let Some((reason, error)) = refusal {
+            self.note_failure(origin, counter, Some(user.tenant_id), Some(user.id), reason).await?;
+            return Err(error);
+        }
+        // The password has proven the account, and the account names the tenant.
+        let tenant = Tenant::of_secret(user.tenant_id);
+        let grants = self.authz.grants(origin, tenant, user.id).await?;
+        let token = self.create_session(origin, &user, cleared).await?;
+        self.issue(token.owner, grants.roles, token.text, Some(user)).await
+    }
+
+    async fn create_session(
+        &self,
+        origin: &Origin,
+        user: &User,
+        cleared: Option<&str>,
+    ) -> Result<RefreshToken, AuthError> {
+        let now = self.clock.now();
+        let owner = Owner { tenant: user.tenant_id, user: user.id, session: SessionId::new() };
+        let token = self.refresh_tokens.first(owner);
+        let session = Session {
+            id: owner.session,
+            tenant_id: owner.tenant,
+            user_id: owner.user,
+            current: token.fingerprint(),
+            previous: None,
+            rotated_at: now,
+            created_at: now,
+            last_used_at: now,
+            expires_at: now.saturating_add(self.lifetimes.refresh()).unwrap_or(now),
+            ip_address: origin.actor.ip_address.clone(),
+            user_agent: origin.actor.user_agent.clone(),
+            ended: None,
+        };
+        let data = LoginSucceeded { user_id: user.id, session_id: owner.session };
+        let event = self.event(now, owner.tenant(), &origin.acting_as(user.id), &data);
+        self.store.create_session(&session, cleared, &[event]).await?;
+        Ok(token)
+    }
+
+    /// Announces a failure and, if it was a guess, counts it, in one write.
+    async fn note_failure(
+        &self,
+        origin: &Origin,
+        counter: &str,
+        tenant: Option<TenantId>,
+        user: Option<UserId>,
+        reason: LoginFailure,
+    ) -> Result<(), AuthError> {
+        // What belongs to no tenant goes to the operators' log.
+        let tenant = Tenant::of_secret(tenant.unwrap_or(PLATFORM_TENANT));
+        let now = self.clock.now();
+        let event = self.event(now, tenant, origin, &LoginFailed { user_id: user, reason });
+        let is_counted = reason == LoginFailure::InvalidCredentials;
+        Ok(self.store.add_failure(counter, is_counted, now, &[event]).await?)
+    }
+}
+
+fn account_of(check: &PasswordCheck) -> (Option<TenantId>, Option<UserId>) {
+    match check {
+        PasswordCheck::Right { user } => (Some(user.tenant_id), Some(user.id)),
+        PasswordCheck::Wrong { tenant_id, user_id } => (*tenant_id, *user_id),
+    }
+}

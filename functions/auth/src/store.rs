@@ -1,0 +1,215 @@
+//! Sessions, revocations and failed sign-ins in the table `auth`.
+//!
+//! | access | key |
+//! |---|---|
+//! | a session | `T#{tenant}#USER#{user}` / `SESSION#{session}` |
+//! | a user's sessions, newest first | same partition, prefix `SESSION#` |
+//! | when all of a user's sessions were ended | same partition / `REVOCATION` |
+//! | failed sign-ins of an address at a client | `FAILURES#{fingerprint}` / `failures` |
+
+use aws::{Key, Query, Rows, Table, Write};
+use jiff::{SignedDuration, Timestamp};
+use kernel::{
+    caller::Tenant,
+    event::Envelope,
+    id::{SessionId, UserId},
+};
+
+pub use aws::StoreError;
+
+use crate::{
+    lockout::Failures,
+    refresh_token::Owner,
+    session::{End, Revocation, Session},
+};
+
+/// How long an ended session or a forgotten failure stays for whoever looks into it.
+const AFTERLIFE: SignedDuration = SignedDuration::from_hours(24);
+
+#[derive(Debug, Clone)]
+pub struct Store {
+    table: Table,
+}
+
+/// A change that did not find what it was made for.
+#[derive(Debug)]
+pub struct LostRace;
+
+impl Store {
+    pub fn new(table: Table) -> Self {
+        Self { table }
+    }
+
+    /// Stores a new session. With `cleared`, the failures counted before are forgotten with it.
+    pub async fn create_session(
+        &self,
+        session: &Session,
+        cleared: Option<&str>,
+        events: &[Envelope],
+    ) -> Result<(), StoreError> {
+        let key = session_key(Tenant::of_secret(session.tenant_id), session.user_id, session.id);
+        let create = Write::put(key, session)
+            .expires(afterlife(session.expires_at))
+            .announce(events)
+            .if_absent();
+        match cleared {
+            Some(counter) => {
+                let clear = Write::delete(failures_key(counter));
+                self.table.write_all(vec![create, clear]).await
+            }
+            None => self.table.write(create).await,
+        }
+    }
+
+    /// A session, and when all of its user's sessions were last ended.
+    pub async fn session(
+        &self,
+        tenant: Tenant,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<(Option<Session>, Option<Revocation>), StoreError> {
+        // One call for both; they are of different types, hence the detour over JSON values.
+        let keys = [session_key(tenant, user, session), revocation_key(tenant, user)];
+        let mut found = self.table.get_many::<serde_json::Value>(&keys).await?.into_iter();
+        let mut next = || found.next().flatten();
+        let (session, revocation) = (next(), next());
+        Ok((session.map(parse).transpose()?, revocation.map(parse).transpose()?))
+    }
+
+    /// Lets the successor take over from the current refresh token. [`LostRace`] when another use was
+    /// faster or the session has ended meanwhile.
+    pub async fn rotate(
+        &self,
+        owner: Owner,
+        used: &str,
+        successor: &str,
+        now: Timestamp,
+        expires_at: Timestamp,
+        ip_address: Option<&str>,
+    ) -> Result<Result<(), LostRace>, StoreError> {
+        let millis = now.as_millisecond();
+        let write = Write::update(session_key(owner.tenant(), owner.user, owner.session))
+            .set("current", &successor)
+            .set("previous", &used)
+            .set("rotated_at", &millis)
+            .set("last_used_at", &millis)
+            .set("expires_at", &expires_at.as_millisecond())
+            .set("ip_address", &ip_address)
+            .expires(afterlife(expires_at))
+            .when("#current = :used AND #ended = :nothing")
+            .value(":used", &used)
+            .value(":nothing", &None::<End>);
+        tolerate_race(self.table.write(write).await)
+    }
+
+    /// Ends a session. [`LostRace`] when it had ended before.
+    pub async fn end_session(
+        &self,
+        tenant: Tenant,
+        user: UserId,
+        session: SessionId,
+        end: End,
+        events: &[Envelope],
+    ) -> Result<Result<(), LostRace>, StoreError> {
+        let write = Write::update(session_key(tenant, user, session))
+            .set("ended", &end)
+            .announce(events)
+            .when("attribute_exists(#pk) AND #ended = :nothing")
+            .value(":nothing", &None::<End>);
+        tolerate_race(self.table.write(write).await)
+    }
+
+    /// Ends all sessions of a user that began up to a moment. [`LostRace`] when a later moment is
+    /// already on record.
+    pub async fn end_sessions_before(
+        &self,
+        tenant: Tenant,
+        user: UserId,
+        revocation: &Revocation,
+        kept_until: Timestamp,
+        events: &[Envelope],
+    ) -> Result<Result<(), LostRace>, StoreError> {
+        let write = Write::put(revocation_key(tenant, user), revocation)
+            .expires(afterlife(kept_until))
+            .announce(events)
+            .when("attribute_not_exists(#pk) OR #revoked_before < :moment")
+            .value(":moment", &revocation.revoked_before.as_millisecond());
+        tolerate_race(self.table.write(write).await)
+    }
+
+    /// A page of a user's sessions, ended ones among them, newest first.
+    pub async fn sessions(
+        &self,
+        tenant: Tenant,
+        user: UserId,
+        limit: u32,
+        after: Option<String>,
+    ) -> Result<Rows<Session>, StoreError> {
+        let query = Query::partition(user_partition(tenant, user)).prefix("SESSION#").descending();
+        self.table.query(query.limit(limit).after(after)).await
+    }
+
+    pub async fn revocation(
+        &self,
+        tenant: Tenant,
+        user: UserId,
+    ) -> Result<Option<Revocation>, StoreError> {
+        self.table.get(&revocation_key(tenant, user)).await
+    }
+
+    pub async fn failures(&self, counter: &str) -> Result<Option<Failures>, StoreError> {
+        self.table.get(&failures_key(counter)).await
+    }
+
+    /// Counts (or, while locked out, only announces) a failed sign-in.
+    pub async fn add_failure(
+        &self,
+        counter: &str,
+        is_counted: bool,
+        now: Timestamp,
+        events: &[Envelope],
+    ) -> Result<(), StoreError> {
+        let write = Write::update(failures_key(counter)).announce(events);
+        let write = if is_counted {
+            write.add("failures", 1).set("last_at", &now.as_millisecond()).expires(afterlife(now))
+        } else {
+            write
+        };
+        self.table.write(write).await
+    }
+}
+
+fn user_partition(tenant: Tenant, user: UserId) -> String {
+    format!("T#{tenant}#USER#{user}")
+}
+
+fn session_key(tenant: Tenant, user: UserId, session: SessionId) -> Key {
+    Key::new(user_partition(tenant, user), format!("SESSION#{session}"))
+}
+
+fn revocation_key(tenant: Tenant, user: UserId) -> Key {
+    Key::new(user_partition(tenant, user), "REVOCATION")
+}
+
+fn failures_key(counter: &str) -> Key {
+    Key::new(format!("FAILURES#{counter}"), "failures")
+}
+
+fn afterlife(end: Timestamp) -> Timestamp {
+    end.saturating_add(AFTERLIFE).unwrap_or(end)
+}
+
+fn parse<T: serde::de::DeserializeOwned>(item: serde_json::Value) -> Result<T, StoreError> {
+    serde_json::from_value(item).map_err(|error| StoreError::Malformed {
+        table: "auth".to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+fn tolerate_race(outcome: Result<(), StoreError>) -> Result<Result<(), LostRace>, StoreError> {
+    match outcome {
+        Ok(()) => Ok(Ok(())),
+        Err(StoreError::Condition(_)) => Ok(Err(LostRace)),
+        Err(error) => Err(error),
+    }
+}

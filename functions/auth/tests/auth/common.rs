@@ -1,0 +1,294 @@
+//! The module on an embedded store, with the other services played by fakes.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use contracts::{
+    authz::{AssignRoles, Assignment, Authorization, Grants, ManageUser},
+    identity::{
+        Credentials, EnsureUser, Identities, PasswordChange, PasswordCheck, Registration, User,
+        UserStatus,
+    },
+    tenant::{EnsureTenant, TenantStatus, TenantView, Tenants},
+};
+use jiff::{SignedDuration, Timestamp};
+use kernel::{
+    caller::Tenant,
+    client::CallError,
+    clock::ManualClock,
+    config::Sources,
+    cursor::Cursors,
+    id::{SessionId, TenantId, UserId},
+    origin::Origin,
+    secret::{Key, Secret, SecretStore, SecretStoreError},
+};
+use serde_json::{Value, json};
+use testkit::{App, Person, TestStore};
+
+pub const EMAIL: &str = "ada@example.org";
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// One account in one tenant.
+pub struct World {
+    pub user: Mutex<User>,
+    pub registrations: Mutex<Vec<Registration>>,
+    pub roles_are_down: Mutex<bool>,
+}
+
+#[async_trait]
+impl Identities for World {
+    async fn register(&self, _: &Origin, registration: &Registration) -> Result<(), CallError> {
+        self.registrations.lock().unwrap().push(registration.clone());
+        Ok(())
+    }
+
+    async fn check_password(
+        &self,
+        _: &Origin,
+        credentials: &Credentials,
+    ) -> Result<PasswordCheck, CallError> {
+        let user = self.user.lock().unwrap().clone();
+        Ok(if credentials.email != EMAIL {
+            PasswordCheck::Wrong { tenant_id: None, user_id: None }
+        } else if credentials.password.expose() != PASSWORD {
+            PasswordCheck::Wrong { tenant_id: Some(user.tenant_id), user_id: Some(user.id) }
+        } else {
+            PasswordCheck::Right { user: Box::new(user) }
+        })
+    }
+
+    async fn find(
+        &self,
+        _: &Origin,
+        tenant: Tenant,
+        user: UserId,
+    ) -> Result<Option<User>, CallError> {
+        let known = self.user.lock().unwrap().clone();
+        Ok(Some(known).filter(|known| known.id == user && known.tenant_id == tenant.id()))
+    }
+
+    async fn change_password(
+        &self,
+        _: &Origin,
+        _: Tenant,
+        _: UserId,
+        _: &PasswordChange,
+    ) -> Result<(), CallError> {
+        Ok(())
+    }
+
+    async fn ensure(
+        &self,
+        _: &Origin,
+        _: Tenant,
+        _: UserId,
+        _: &EnsureUser,
+    ) -> Result<User, CallError> {
+        Ok(self.user.lock().unwrap().clone())
+    }
+}
+
+#[async_trait]
+impl Authorization for World {
+    async fn grants(&self, _: &Origin, _: Tenant, _: UserId) -> Result<Grants, CallError> {
+        if *self.roles_are_down.lock().unwrap() {
+            return Err(CallError::Unavailable { service: "authz", reason: "down".to_owned() });
+        }
+        Ok(Grants {
+            roles: vec!["member".to_owned()],
+            permissions: ["role.read".to_owned()].into(),
+        })
+    }
+
+    async fn assign(
+        &self,
+        _: &Origin,
+        _: Tenant,
+        _: UserId,
+        _: &AssignRoles,
+    ) -> Result<Assignment, CallError> {
+        Ok(Assignment { roles: Vec::new(), version: 1 })
+    }
+
+    async fn check_management(
+        &self,
+        _: &Origin,
+        _: Tenant,
+        _: UserId,
+        _: &ManageUser,
+    ) -> Result<(), CallError> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Tenants for World {
+    async fn find(&self, _: &Origin, id: TenantId) -> Result<Option<TenantView>, CallError> {
+        Ok(Some(tenant(id)).filter(|tenant| tenant.id == self.user.lock().unwrap().tenant_id))
+    }
+
+    async fn find_for_registration(
+        &self,
+        _: &Origin,
+        slug: Option<&str>,
+    ) -> Result<Option<TenantView>, CallError> {
+        let id = self.user.lock().unwrap().tenant_id;
+        Ok(Some(tenant(id)).filter(|tenant| slug.is_none_or(|slug| slug == tenant.slug)))
+    }
+
+    async fn ensure(
+        &self,
+        _: &Origin,
+        id: TenantId,
+        _: &EnsureTenant,
+    ) -> Result<TenantView, CallError> {
+        Ok(tenant(id))
+    }
+}
+
+fn tenant(id: TenantId) -> TenantView {
+    TenantView {
+        id,
+        name: "Demo".to_owned(),
+        slug: "demo".to_owned(),
+        status: TenantStatus::Active,
+        created_at: Timestamp::UNIX_EPOCH,
+        version: 1,
+    }
+}
+
+/// Secrets in memory.
+#[derive(Default)]
+pub struct MemorySecrets(Mutex<HashMap<String, Secret>>);
+
+#[async_trait]
+impl SecretStore for MemorySecrets {
+    async fn get(&self, name: &str) -> Result<Option<Secret>, SecretStoreError> {
+        Ok(self.0.lock().unwrap().get(name).cloned())
+    }
+
+    async fn put(&self, name: &str, value: &Secret) -> Result<(), SecretStoreError> {
+        self.0.lock().unwrap().insert(name.to_owned(), value.clone());
+        Ok(())
+    }
+}
+
+pub struct Test {
+    pub app: App,
+    /// A second instance on the same table.
+    pub other: App,
+    pub store: TestStore,
+    pub world: Arc<World>,
+    pub clock: ManualClock,
+    pub secrets: Arc<MemorySecrets>,
+}
+
+impl Test {
+    pub async fn start() -> Self {
+        let start: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
+        let clock = ManualClock::at(start);
+        let user = User {
+            id: UserId::new(),
+            tenant_id: TenantId::new(),
+            email: EMAIL.to_owned(),
+            username: None,
+            first_name: "Ada".to_owned(),
+            last_name: "Lovelace".to_owned(),
+            avatar_url: None,
+            status: UserStatus::Active,
+            email_verified: true,
+            roles: vec!["member".to_owned()],
+            created_at: start,
+            updated_at: start,
+            version: 1,
+        };
+        let world = Arc::new(World {
+            user: Mutex::new(user),
+            registrations: Mutex::default(),
+            roles_are_down: Mutex::default(),
+        });
+        let store = TestStore::open().await;
+        let table = store.table("auth").await;
+        let secrets = Arc::new(MemorySecrets::default());
+        let (cursor_key, refresh_key) = (Key::random(), Key::random());
+        let instance = || {
+            let ports = auth::Ports {
+                table: table.clone(),
+                identities: world.clone(),
+                authz: world.clone(),
+                tenants: world.clone(),
+                secrets: secrets.clone(),
+                clock: Arc::new(clock.clone()),
+                cursors: Cursors::new(cursor_key.clone()),
+                refresh_key: refresh_key.clone(),
+            };
+            App::new(&auth::module(&Sources::empty(), ports).unwrap())
+        };
+        let (app, other) = (instance(), instance());
+        Self { app, other, store, world, clock, secrets }
+    }
+
+    pub fn advance(&self, seconds: i64) {
+        self.clock.advance(SignedDuration::from_secs(seconds));
+    }
+
+    /// Signs the account in; the answer's body.
+    pub async fn sign_in(&self) -> Value {
+        self.try_sign_in(PASSWORD).await.expect(200)
+    }
+
+    pub async fn try_sign_in(&self, password: &str) -> testkit::Answer {
+        let body = json!({"email": EMAIL, "password": password});
+        self.app.post(&Person::anonymous(), "/api/v1/auth/login", &body).await
+    }
+
+    pub async fn refresh(&self, token: &str) -> testkit::Answer {
+        refresh_at(&self.app, token).await
+    }
+
+    /// The person that an access token stands for.
+    pub fn person(&self, tokens: &Value) -> Person {
+        let claims = claims(tokens);
+        let id = |name: &str| claims[name].as_str().unwrap().to_owned();
+        Person::with(&[])
+            .as_user(id("sub").parse().unwrap())
+            .of_tenant(id("tid").parse().unwrap())
+            .in_session(id("sid").parse().unwrap())
+    }
+
+    /// Whether the session of these tokens still counts.
+    pub async fn is_active(&self, tokens: &Value) -> bool {
+        let claims = claims(tokens);
+        let path = format!(
+            "/internal/auth/tenants/{}/users/{}/sessions/{}/status",
+            claims["tid"].as_str().unwrap(),
+            claims["sub"].as_str().unwrap(),
+            claims["sid"].as_str().unwrap(),
+        );
+        let answer = self.app.internal(http::Method::GET, &path, None).await.expect(200);
+        answer["is_active"].as_bool().unwrap()
+    }
+}
+
+pub async fn refresh_at(app: &App, token: &str) -> testkit::Answer {
+    let body = json!({"refresh_token": token});
+    app.post(&Person::anonymous(), "/api/v1/auth/refresh", &body).await
+}
+
+pub fn token(answer: &Value) -> String {
+    answer["refresh_token"].as_str().unwrap().to_owned()
+}
+
+/// The claims of the access token, unverified.
+pub fn claims(answer: &Value) -> Value {
+    let token = answer["access_token"].as_str().unwrap();
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&kernel::secret::decode(payload).unwrap()).unwrap()
+}
+
+pub fn session(answer: &Value) -> SessionId {
+    claims(answer)["sid"].as_str().unwrap().parse().unwrap()
+}

@@ -1,0 +1,67 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use contracts::{authz::RoleRef, generated::permissions::AUTHZ_CHECK};
+use futures_util::future::try_join_all;
+use kernel::{caller::Caller, id::UserId};
+
+use super::Service;
+use crate::{problems::AuthzError, role::Role};
+
+/// May this user do this?
+#[derive(Debug, Clone, Copy)]
+pub struct Question {
+    /// `None` is the caller.
+    pub user: Option<UserId>,
+    pub permission: &'static str,
+}
+
+/// The answer: yes by a role, or no.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// The first of the user's roles that holds the permission.
+    pub role: Option<RoleRef>,
+}
+
+impl Service {
+    /// Answers the questions in their order, each user looked up once.
+    ///
+    /// # Errors
+    /// `NotAboutCaller`
+    pub async fn check_permissions(
+        &self,
+        caller: &Caller,
+        questions: &[Question],
+    ) -> Result<Vec<Verdict>, AuthzError> {
+        let about = |question: &Question| question.user.unwrap_or(caller.user);
+        let users: BTreeSet<UserId> = questions.iter().map(about).collect();
+        if users.iter().any(|user| *user != caller.user) && !caller.may(AUTHZ_CHECK) {
+            return Err(AuthzError::NotAboutCaller);
+        }
+        let lookups = users.into_iter().map(async |user| {
+            let roles = self.find_roles_of(caller, user).await?;
+            Ok::<_, AuthzError>((user, roles))
+        });
+        let roles: BTreeMap<UserId, Vec<Role>> = try_join_all(lookups).await?.into_iter().collect();
+        let verdicts = questions.iter().map(|question| {
+            let roles = roles.get(&about(question)).into_iter().flatten();
+            let mut granting =
+                roles.filter(|role| role.permissions().contains(question.permission));
+            Verdict { role: granting.next().map(Role::reference) }
+        });
+        Ok(verdicts.collect())
+    }
+
+    /// The user's roles, from memory where possible.
+    ///
+    /// The caller certainly exists. Of anybody else only a stored assignment proves that they are a
+    /// user of this tenant: without one the id may be made up, or of another tenant, and the default
+    /// role must not be read into it.
+    async fn find_roles_of(&self, caller: &Caller, user: UserId) -> Result<Vec<Role>, AuthzError> {
+        let assignment = match self.lookup.find_assignment(caller.tenant, user).await? {
+            Some(assignment) => assignment,
+            None if user == caller.user => Default::default(),
+            None => return Ok(Vec::new()),
+        };
+        self.lookup.find_roles(caller.tenant, &assignment).await
+    }
+}

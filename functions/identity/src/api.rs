@@ -1,0 +1,30 @@
+//! The public endpoints.
+
+mod links;
+mod me;
+mod profile;
+mod roles;
+mod users;
+
+use std::sync::Arc;
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::service::Identity;
+
+/// The routes of the manifest.
+pub fn router(identity: Arc<Identity>) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(users::list_users, users::create_user))
+        .routes(routes!(me::get_me, me::update_me))
+        .routes(routes!(links::verify_email))
+        .routes(routes!(links::resend_verification))
+        .routes(routes!(links::request_password_reset))
+        .routes(routes!(links::confirm_password_reset))
+        .routes(routes!(users::get_user, users::update_user, users::delete_user))
+        .routes(routes!(users::suspend_user))
+        .routes(routes!(users::activate_user))
+        .routes(routes!(roles::set_roles))
+        .routes(routes!(roles::add_role, roles::remove_role))
+        .with_state(identity)
+}

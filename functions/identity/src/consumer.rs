@@ -1,0 +1,62 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use contracts::{
+    authz::RoleRef,
+    events::{PasswordResetRequested, RoleAssigned, RoleRevoked, UserCreated, UserMailRequested},
+};
+use kernel::{
+    caller::Tenant,
+    event::{ConsumeError, Consumer, Envelope, EventData},
+    id::UserId,
+};
+
+use crate::service::Identity;
+
+/// Handles the events that the manifest consumes: mails that are due, and new assignments of roles.
+pub struct IdentityConsumer(pub Arc<Identity>);
+
+#[async_trait]
+impl Consumer for IdentityConsumer {
+    async fn consume(&self, event: &Envelope) -> Result<(), ConsumeError> {
+        let identity = &self.0;
+        match event.kind.as_str() {
+            UserCreated::TYPE => {
+                identity.welcome(event, &data(event)?).await.map_err(ConsumeError::retry)
+            }
+            UserMailRequested::TYPE => {
+                identity.send_requested(event, &data(event)?).await.map_err(ConsumeError::retry)
+            }
+            PasswordResetRequested::TYPE => {
+                identity.send_reset_link(event, &data(event)?).await.map_err(ConsumeError::retry)
+            }
+            RoleAssigned::TYPE => {
+                let RoleAssigned { user_id, assigned: _, roles, assignment_version } = data(event)?;
+                self.show_roles(event, user_id, &roles, assignment_version).await
+            }
+            RoleRevoked::TYPE => {
+                let RoleRevoked { user_id, revoked: _, roles, assignment_version } = data(event)?;
+                self.show_roles(event, user_id, &roles, assignment_version).await
+            }
+            other => Err(ConsumeError::Reject(format!("events of type `{other}` are not consumed"))),
+        }
+    }
+}
+
+impl IdentityConsumer {
+    async fn show_roles(
+        &self,
+        event: &Envelope,
+        user: UserId,
+        roles: &[RoleRef],
+        version: u64,
+    ) -> Result<(), ConsumeError> {
+        let names: Vec<_> = roles.iter().map(|role| role.name.clone()).collect();
+        let tenant = Tenant::of_event(event);
+        self.0.show_roles(tenant, user, &names, version).await.map_err(ConsumeError::retry)
+    }
+}
+
+fn data<T: EventData>(event: &Envelope) -> Result<T, ConsumeError> {
+    T::deserialize(&event.data).map_err(ConsumeError::reject)
+}

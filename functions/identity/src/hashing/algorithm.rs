@@ -1,0 +1,105 @@
+use argon2::{
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::phc::{self, Output, ParamsString, Salt},
+};
+use kernel::secret::{Secret, random_bytes};
+
+use super::{HashSettings, PasswordHash, Verdict, buffers::Memory};
+use crate::password::normalise;
+
+/// 128 bits, as RFC 9106, section 3.1 recommends.
+const SALT_LENGTH: usize = 16;
+
+/// argon2id with the settings of today.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    params: Params,
+    /// Belongs to no password. Compared with where there is no hash, so that it takes as long.
+    nobody: PasswordHash,
+}
+
+impl Recipe {
+    pub fn new(settings: &HashSettings) -> Result<Self, String> {
+        let HashSettings { memory_kib, iterations, parallelism, .. } = *settings;
+        let length = Some(Params::DEFAULT_OUTPUT_LEN);
+        let params = Params::new(memory_kib, iterations, parallelism, length)
+            .map_err(|error| format!("argon2 does not take the settings: {error}"))?;
+        let output = random_bytes::<{ Params::DEFAULT_OUTPUT_LEN }>();
+        let nobody = phc_string(&params, &random_bytes::<SALT_LENGTH>(), &output);
+        Ok(Self { params, nobody })
+    }
+
+    /// Hashes a normalised password with a fresh salt.
+    pub fn hash(&self, password: &Secret, memory: &mut Memory) -> PasswordHash {
+        let salt = random_bytes::<SALT_LENGTH>();
+        let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone());
+        fill(&argon2, password, &salt, &mut output, memory)
+            .expect("the lengths and settings are ones that argon2 takes");
+        phc_string(&self.params, &salt, &output)
+    }
+
+    /// Compares a password as it was given with a hash.
+    pub fn verify(
+        &self,
+        password: &Secret,
+        hash: Option<&PasswordHash>,
+        memory: &mut Memory,
+    ) -> Verdict {
+        let PasswordHash(text) = hash.unwrap_or(&self.nobody);
+        if ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| text.starts_with(prefix)) {
+            // Other systems hashed the bytes as they came.
+            let is_right = bcrypt::verify(password.expose(), text).unwrap_or(false);
+            return if is_right { Verdict::Right { is_outdated: true } } else { Verdict::Wrong };
+        }
+        self.verify_argon2(&normalise(password), text, memory).unwrap_or_else(|| {
+            tracing::error!("a stored password hash cannot be read");
+            Verdict::Wrong
+        })
+    }
+
+    /// `None` when the text is no hash of argon2.
+    fn verify_argon2(&self, password: &Secret, text: &str, memory: &mut Memory) -> Option<Verdict> {
+        let parsed = phc::PasswordHash::new(text).ok()?;
+        let algorithm = Algorithm::try_from(parsed.algorithm.as_str()).ok()?;
+        let version = parsed.version.map(Version::try_from).transpose().ok()?.unwrap_or_default();
+        let params = Params::try_from(&parsed).ok()?;
+        let (salt, expected) = (parsed.salt?, parsed.hash?);
+        let is_outdated = algorithm != Algorithm::Argon2id
+            || version != Version::V0x13
+            || params != self.params
+            || salt.len() < SALT_LENGTH;
+        let mut output = vec![0; expected.len()];
+        let argon2 = Argon2::new(algorithm, version, params);
+        fill(&argon2, password, &salt, &mut output, memory).ok()?;
+        let is_right = kernel::secret::equal(&output, expected.as_bytes());
+        Some(if is_right { Verdict::Right { is_outdated } } else { Verdict::Wrong })
+    }
+}
+
+fn fill(
+    argon2: &Argon2<'_>,
+    password: &Secret,
+    salt: &[u8],
+    output: &mut [u8],
+    memory: &mut Memory,
+) -> argon2::Result<()> {
+    let blocks = argon2.params().block_count();
+    if memory.len() < blocks {
+        memory.resize(blocks, Block::default());
+    }
+    let memory = &mut memory[..blocks];
+    argon2.hash_password_into_with_memory(password.expose().as_bytes(), salt, output, memory)
+}
+
+fn phc_string(params: &Params, salt: &[u8], output: &[u8]) -> PasswordHash {
+    let fits = "salt, output and parameters are of sizes that the format takes";
+    let hash = phc::PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(params).expect(fits),
+        salt: Some(Salt::new(salt).expect(fits)),
+        hash: Some(Output::new(output).expect(fits)),
+    };
+    PasswordHash(hash.to_string())
+}

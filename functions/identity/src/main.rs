@@ -1,0 +1,24 @@
+//! The identity service as a Lambda function.
+
+use std::sync::Arc;
+
+use contracts::generated::ROUTES;
+use identity::Ports;
+use kernel::{clock::SystemClock, lambda};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    aws::environment::serve(ROUTES, async |environment| {
+        let ports = Ports {
+            table: environment.table(),
+            authz: environment.client("authz"),
+            mailer: environment.mailer(),
+            clock: Arc::new(SystemClock),
+            cursors: environment.cursors().await?,
+            // Mails are written by `events` too.
+            link_key: environment.key("links").await?,
+        };
+        Ok(identity::module(environment.sources(), ports)?)
+    })
+    .await
+}

@@ -1,0 +1,113 @@
+//! The use cases: what can be done with accounts.
+
+mod accounts;
+mod mails;
+mod passwords;
+mod registration;
+mod roles;
+mod standing;
+mod verification;
+
+use std::sync::Arc;
+
+use contracts::authz::{Authorization, ManageUser};
+use kernel::{
+    caller::{Caller, Tenant},
+    clock::Clock,
+    cursor::Cursors,
+    event::{Envelope, EventData},
+    id::UserId,
+    mail::Mailer,
+    origin::Origin,
+};
+
+pub use self::{
+    accounts::{ListUsers, NewAccount},
+    registration::NewRegistration,
+};
+use crate::{
+    error::Error,
+    hashing::Hasher,
+    letters::Letters,
+    link::Links,
+    password::Policy,
+    store::{Change, Conflict, SaveError, Store},
+    user::Account,
+};
+
+/// How often a change is tried again when somebody else changed the user in between.
+const MAX_TRIES: u32 = 5;
+
+/// The use cases, with all that they need.
+pub struct Identity {
+    pub(crate) store: Store,
+    pub(crate) authz: Arc<dyn Authorization>,
+    pub(crate) mailer: Arc<dyn Mailer>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) cursors: Cursors,
+    pub(crate) hasher: Hasher,
+    pub(crate) policy: Policy,
+    pub(crate) links: Links,
+    pub(crate) letters: Letters,
+}
+
+impl Identity {
+    /// What is demanded of new passwords.
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// The user, unless there is none or it is deleted.
+    async fn load(&self, tenant: Tenant, user: UserId) -> Result<Account, Error> {
+        let found = self.store.find(tenant, user).await?;
+        found.filter(|account| !account.is_deleted()).ok_or(Error::NotFound)
+    }
+
+    /// The user, provided that the caller may manage them. People may always manage themselves,
+    /// but nobody may leave a tenant without an owner.
+    async fn load_to_manage(
+        &self,
+        caller: &Caller,
+        user: UserId,
+        is_removal: bool,
+    ) -> Result<Account, Error> {
+        let account = self.load(caller.tenant, user).await?;
+        if user != caller.user || is_removal {
+            let caller_permissions = caller.permissions.clone();
+            let question = ManageUser { caller_permissions, is_removal };
+            let authz = self.authz.as_ref();
+            authz.check_management(&caller.origin, caller.tenant, user, &question).await?;
+        }
+        Ok(account)
+    }
+
+    /// Decides on a change, and saves it; decides anew when somebody else changed the user in between.
+    /// Nothing is saved, and the version stays, when the decision leaves everything as it was.
+    async fn change(
+        &self,
+        tenant: Tenant,
+        mut account: Account,
+        decide: impl Fn(&mut Account) -> Result<Change, Error>,
+    ) -> Result<Account, Error> {
+        for _ in 0..MAX_TRIES {
+            let mut changed = account.clone();
+            let change = decide(&mut changed)?;
+            if changed == account && change.is_nothing() {
+                return Ok(account);
+            }
+            changed.touch(self.clock.now());
+            match self.store.save(tenant, &account, &changed, change).await {
+                Ok(()) => return Ok(changed),
+                Err(SaveError::Conflict(Conflict::Stale)) => {
+                    account = self.load(tenant, account.id).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Contended)
+    }
+
+    fn event(&self, tenant: Tenant, origin: &Origin, data: &impl EventData) -> Envelope {
+        Envelope::new(crate::NAME, self.clock.now(), tenant, origin, data)
+    }
+}

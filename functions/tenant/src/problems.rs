@@ -1,0 +1,34 @@
+//! Errors of the service, and what clients see of them.
+
+use aws::StoreError;
+use http::StatusCode;
+use kernel::problem::{Kind, Problem};
+
+pub const TENANT_NOT_FOUND: Kind =
+    Kind::new(StatusCode::NOT_FOUND, "tenant.not_found", "There is no such tenant");
+pub const SLUG_TAKEN: Kind =
+    Kind::new(StatusCode::CONFLICT, "tenant.slug_taken", "Another tenant has this slug");
+
+/// For the documentation.
+pub const ALL: &[Kind] = &[TENANT_NOT_FOUND, SLUG_TAKEN];
+
+/// Why a use case did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum TenantError {
+    #[error("no such tenant, or not the caller's")]
+    NotFound,
+    #[error("another tenant has the slug")]
+    SlugTaken,
+    #[error("store")]
+    Store(#[from] StoreError),
+}
+
+impl From<TenantError> for Problem {
+    fn from(error: TenantError) -> Self {
+        match error {
+            TenantError::NotFound => TENANT_NOT_FOUND.problem("no tenant of yours has this id"),
+            TenantError::SlugTaken => SLUG_TAKEN.problem("choose another slug"),
+            TenantError::Store(error) => error.into(),
+        }
+    }
+}

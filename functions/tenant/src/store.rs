@@ -1,0 +1,105 @@
+//! The table. No other file knows its keys and attributes.
+//!
+//! | access pattern | how |
+//! |---|---|
+//! | a tenant by id | get `T#{tenant}` / `tenant` |
+//! | a tenant's id by slug (and the slug's uniqueness) | get `SLUG#{slug}` / `slug` |
+
+use aws::{Key, StoreError, Table, Write};
+use contracts::tenant::{TenantStatus, TenantView};
+use jiff::Timestamp;
+use kernel::{caller::Tenant, event::Envelope, id::TenantId};
+use serde::{Deserialize, Serialize};
+
+use crate::names::Slug;
+
+#[derive(Serialize, Deserialize)]
+struct TenantItem {
+    id: TenantId,
+    name: String,
+    slug: String,
+    status: TenantStatus,
+    created_at: Timestamp,
+    version: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SlugItem {
+    tenant_id: TenantId,
+}
+
+/// What came of creating a tenant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Creation {
+    Done,
+    /// A tenant with this id is there already.
+    Exists,
+    /// A tenant with another id has the slug.
+    SlugTaken,
+}
+
+/// The service's table.
+#[derive(Debug, Clone)]
+pub struct Store {
+    table: Table,
+}
+
+impl Store {
+    pub fn new(table: Table) -> Self {
+        Self { table }
+    }
+
+    pub async fn find_tenant(&self, tenant: Tenant) -> Result<Option<TenantView>, StoreError> {
+        let item: Option<TenantItem> = self.table.get(&tenant_key(tenant.id())).await?;
+        Ok(item.map(TenantView::from))
+    }
+
+    /// Slugs belong to the platform, not to a tenant: this is how a tenant is found.
+    pub async fn find_tenant_by_slug(&self, slug: &Slug) -> Result<Option<TenantView>, StoreError> {
+        let Some(item) = self.table.get::<SlugItem>(&slug_key(slug.as_str())).await? else {
+            return Ok(None);
+        };
+        let item: Option<TenantItem> = self.table.get(&tenant_key(item.tenant_id)).await?;
+        Ok(item.map(TenantView::from))
+    }
+
+    pub async fn create_tenant(
+        &self,
+        tenant: &TenantView,
+        events: &[Envelope],
+    ) -> Result<Creation, StoreError> {
+        let item = Write::put(tenant_key(tenant.id), &TenantItem::from(tenant))
+            .if_absent()
+            .announce(events);
+        let slug =
+            Write::put(slug_key(&tenant.slug), &SlugItem { tenant_id: tenant.id }).if_absent();
+        match self.table.write_all(vec![item, slug]).await {
+            Ok(()) => Ok(Creation::Done),
+            Err(StoreError::Condition(0)) => Ok(Creation::Exists),
+            Err(StoreError::Condition(_)) => Ok(Creation::SlugTaken),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn tenant_key(id: TenantId) -> Key {
+    Key::new(format!("T#{id}"), "tenant")
+}
+
+fn slug_key(slug: &str) -> Key {
+    Key::new(format!("SLUG#{slug}"), "slug")
+}
+
+impl From<&TenantView> for TenantItem {
+    fn from(tenant: &TenantView) -> Self {
+        let TenantView { id, name, slug, status, created_at, version } = tenant.clone();
+        Self { id, name, slug, status, created_at, version }
+    }
+}
+
+impl From<TenantItem> for TenantView {
+    fn from(item: TenantItem) -> Self {
+        let TenantItem { id, name, slug, status, created_at, version } = item;
+        Self { id, name, slug, status, created_at, version }
+    }
+}

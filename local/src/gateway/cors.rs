@@ -1,0 +1,37 @@
+use contracts::generated;
+use http::{HeaderName, HeaderValue, Method, header};
+use kernel::config::{ConfigErrors, Reader, Sources};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+/// Lets the configured origins call from browsers; nobody, when none are.
+pub fn layer(sources: &Sources) -> Result<CorsLayer, ConfigErrors> {
+    let mut settings = Reader::new(sources, generated::module("authorizer").config);
+    let origins: Vec<String> = settings.get("authorizer.cors_origins");
+    settings.finish()?;
+    let parsed: Result<Vec<HeaderValue>, _> =
+        origins.iter().map(|origin| HeaderValue::from_str(origin)).collect();
+    let parsed = parsed.map_err(|_| {
+        ConfigErrors(vec!["PLINTH_AUTHORIZER_CORS_ORIGINS: an origin has odd characters".to_owned()])
+    })?;
+    if parsed.is_empty() {
+        return Ok(CorsLayer::new());
+    }
+    Ok(CorsLayer::new()
+        .allow_origin(AllowOrigin::list(parsed))
+        .allow_credentials(true)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_MATCH,
+            header::IF_NONE_MATCH,
+            HeaderName::from_static("x-request-id"),
+            HeaderName::from_static("traceparent"),
+        ])
+        .expose_headers([
+            header::ETAG,
+            header::LOCATION,
+            header::RETRY_AFTER,
+            HeaderName::from_static("x-request-id"),
+        ]))
+}
