@@ -5,7 +5,7 @@ pub mod mailbox;
 
 use std::sync::OnceLock;
 
-use minijinja::Environment;
+use minijinja::{Environment, value::Serde};
 use serde::Serialize;
 
 /// Renders one of the templates; values are escaped as HTML.
@@ -23,5 +23,5 @@ fn render(template: &str, context: impl Serialize) -> String {
         templates
     });
     let template = templates.get_template(template).expect("the template is in the list above");
-    template.render(context).expect("our templates render what we give them")
+    template.render(Serde(context)).expect("our templates render what we give them")
 }

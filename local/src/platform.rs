@@ -13,7 +13,11 @@ use kernel::{
     module::Module,
     secret::{Key, SecretStore, platform_key},
 };
-use tokio::{net::TcpListener, sync::{Notify, oneshot}, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, oneshot},
+    task::JoinHandle,
+};
 
 use crate::{credentials::Credentials, gateway, seed::Seeder};
 
@@ -139,11 +143,14 @@ impl Platform {
             source,
         })?;
         let bound = listener.local_addr().unwrap_or(address);
-        let url = format!("http://{}", if bound.ip().is_loopback() {
-            format!("localhost:{}", bound.port())
-        } else {
-            bound.to_string()
-        });
+        let url = format!(
+            "http://{}",
+            if bound.ip().is_loopback() {
+                format!("localhost:{}", bound.port())
+            } else {
+                bound.to_string()
+            }
+        );
         let sources = with_address(sources, &url);
 
         let written = Arc::new(Notify::new());
@@ -179,8 +186,7 @@ impl Platform {
         for hook in modules.iter().flat_map(|module| &module.lifecycle) {
             hook.start().await;
         }
-        let pipeline =
-            Pipeline::start(&store, written, subscriptions(&modules, &authorizer))?;
+        let pipeline = Pipeline::start(&store, written, subscriptions(&modules, &authorizer))?;
 
         let credentials = Credentials::load_or_make(&*parts.secrets, &sources).await?;
         let seeder = Seeder {
@@ -236,10 +242,7 @@ fn with_address(mut sources: Sources, url: &str) -> Sources {
 }
 
 /// Who hears of what: as the manifests say, and the authorizer, which forgets what has changed.
-fn subscriptions(
-    modules: &[Module],
-    authorizer: &authorizer::Authorizer,
-) -> Vec<Subscription> {
+fn subscriptions(modules: &[Module], authorizer: &authorizer::Authorizer) -> Vec<Subscription> {
     let declared = modules.iter().filter_map(|module| {
         let spec = MODULES.iter().find(|spec| spec.name == module.name)?;
         let consumer = module.consumer.clone()?;

@@ -70,8 +70,18 @@ impl EntriesQuery {
         let filter = Filter {
             actor: parse(&mut violations, "?actor", self.actor.as_deref(), filter::id),
             action: parse(&mut violations, "?action", self.action.as_deref(), filter::action),
-            resource: parse(&mut violations, "?resource", self.resource.as_deref(), filter::resource),
-            resource_id: parse(&mut violations, "?resource_id", self.resource_id.as_deref(), filter::id),
+            resource: parse(
+                &mut violations,
+                "?resource",
+                self.resource.as_deref(),
+                filter::resource,
+            ),
+            resource_id: parse(
+                &mut violations,
+                "?resource_id",
+                self.resource_id.as_deref(),
+                filter::id,
+            ),
             outcome: self.outcome,
             from: parse(&mut violations, "?from", self.from.as_deref(), filter::time),
             to: parse(&mut violations, "?to", self.to.as_deref(), filter::time),
@@ -111,8 +121,7 @@ async fn list_audit_entries(
     QueryParams(query): QueryParams<EntriesQuery>,
 ) -> Result<Json<Page<Entry>>, Problem> {
     let filter = query.filter()?;
-    let page =
-        service.list_entries(&caller, &filter, query.limit, query.cursor.as_deref()).await?;
+    let page = service.list_entries(&caller, &filter, query.limit, query.cursor.as_deref()).await?;
     Ok(Json(page))
 }
 
@@ -139,7 +148,8 @@ async fn get_audit_entry(
 
 /// Prove that the audit log is unchanged
 ///
-/// Walks the whole chain of the tenant. Names the first broken entry, if there is one.
+/// Walks the whole chain of the tenant. Names the first broken entry, if there is one. A log of millions of
+/// entries takes longer than a request may: use `plinth audit verify`.
 #[utoipa::path(
     get,
     path = "/api/v1/audit/verify",

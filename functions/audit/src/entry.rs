@@ -188,7 +188,8 @@ mod tests {
             "nested": {"nonce": "n", "kept": [{"token": "t", "personal": 1, "name": "x"}]},
             "password_changed": true,
         });
-        let kept = json!({"user_id": "1", "nested": {"kept": [{"name": "x"}]}, "password_changed": true});
+        let kept =
+            json!({"user_id": "1", "nested": {"kept": [{"name": "x"}]}, "password_changed": true});
         assert_eq!(Value::Object(without_secrets(&data)), kept);
     }
 

@@ -5,12 +5,12 @@
 //! table is only ever appended to; no code here updates or deletes, so the function's role need not allow it.
 //!
 //! To have more recorded: publish an event whose type begins with `platform.`. To record it differently,
-//! see [`entry`]; to search it differently, `filter.rs` and `store.rs`.
+//! see `entry.rs`; to search it differently, `filter.rs` and `store.rs`.
 
 mod api;
 pub mod chain;
 mod consumer;
-pub mod entry;
+mod entry;
 mod error;
 mod filter;
 mod heads;
@@ -24,11 +24,11 @@ use aws::{StoreError, Table};
 use contracts::generated;
 use kernel::{caller::Tenant, clock::Clock, cursor::Cursors, module::Module};
 
-use crate::{service::Service, store::Store};
 pub use crate::{
-    entry::Entry,
+    entry::{Actor, Entry, Outcome},
     verification::{Break, Reason, Verification},
 };
+use crate::{service::Service, store::Store};
 
 /// What the service needs from outside.
 pub struct Ports {

@@ -166,7 +166,7 @@ fn chain_item(mut attributes: Map<String, Value>) -> ChainItem {
     let sort_key = attributes.remove("sk");
     ChainItem {
         sequence: sort_key.as_ref().and_then(Value::as_str).and_then(item::sequence_of),
-        entry: Item::exactly(Value::Object(attributes)).map(Entry::from),
+        entry: Item::exactly(&Value::Object(attributes)).map(Entry::from),
     }
 }
 

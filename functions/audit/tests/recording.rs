@@ -190,7 +190,10 @@ async fn an_event_that_cannot_be_recorded_is_rejected_and_its_neighbours_are_not
         results.as_slice(),
         [Ok(()), Err(ConsumeError::Reject(_)), Err(ConsumeError::Reject(_)), Ok(())]
     ));
-    assert_eq!(ids(&fixture.entries("").await), [events[0].id, events[3].id].map(|id| id.to_string()));
+    assert_eq!(
+        ids(&fixture.entries("").await),
+        [events[0].id, events[3].id].map(|id| id.to_string())
+    );
 }
 
 #[tokio::test]
@@ -212,7 +215,8 @@ async fn odd_texts_survive_and_stay_provable() {
     event.actor.user_agent = Some("\u{0}\u{1f600} \"\\ \u{7f}\u{2028}".to_owned());
     event.actor.id = Some(String::new());
     event.traceparent = None;
-    event.data = json!({"": [null, {}, [], "", 1e-7, -0.0, u64::MAX, i64::MIN], "\u{1f600}": {"é": true}});
+    event.data =
+        json!({"": [null, {}, [], "", 1e-7, -0.0, u64::MAX, i64::MIN], "\u{1f600}": {"é": true}});
     fixture.record(std::slice::from_ref(&event)).await;
     let entries = fixture.entries("").await;
     assert_eq!(entries[0]["user_agent"], json!(event.actor.user_agent));

@@ -98,7 +98,8 @@ async fn times_of_different_precision_compare_as_times() {
         event.time = time(at);
     }
     fixture.record(&events).await;
-    let found = fixture.entries("from=2026-03-14T11:00:00.1%2B01:00&to=2026-03-14T10:00:00.9Z").await;
+    let found =
+        fixture.entries("from=2026-03-14T11:00:00.1%2B01:00&to=2026-03-14T10:00:00.9Z").await;
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["occurred_at"], "2026-03-14T10:00:00.5Z");
 }
@@ -109,7 +110,9 @@ async fn pages_go_on_where_they_ended_with_any_filter() {
     let (ada, grace) = (UserId::new(), UserId::new());
     let tenant = fixture.tenant;
     let events: Vec<_> = (0..14)
-        .map(|n| if n % 3 == 0 { user_deleted(tenant, ada) } else { user_suspended(tenant, grace, ada) })
+        .map(|n| {
+            if n % 3 == 0 { user_deleted(tenant, ada) } else { user_suspended(tenant, grace, ada) }
+        })
         .collect();
     fixture.record(&events).await;
     for query in [
@@ -134,7 +137,8 @@ async fn a_page_has_at_most_what_was_asked_for() {
     let page = |query: &'static str| {
         let fixture = &fixture;
         async move {
-            let page = fixture.app.get(&fixture.auditor, &format!("{LOGS}?{query}")).await.expect(200);
+            let page =
+                fixture.app.get(&fixture.auditor, &format!("{LOGS}?{query}")).await.expect(200);
             (page["items"].as_array().unwrap().len(), page["next_cursor"].is_string())
         }
     };
@@ -142,6 +146,21 @@ async fn a_page_has_at_most_what_was_asked_for() {
     assert_eq!(page("limit=25").await, (25, false));
     assert_eq!(page("limit=24").await, (24, true));
     assert_eq!(page("limit=100").await, (25, false));
+}
+
+#[tokio::test]
+async fn a_search_that_matches_little_gives_short_pages_that_go_on() {
+    let fixture = Fixture::new().await;
+    let mut events = some_events(fixture.tenant, 2_100);
+    events[0] = login_failed(fixture.tenant, None);
+    fixture.record(&events).await;
+    let path = format!("{LOGS}?outcome=failure");
+    let page = fixture.app.get(&fixture.auditor, &path).await.expect(200);
+    assert_eq!(page["items"].as_array().map(Vec::len), Some(0));
+    assert!(page["next_cursor"].is_string());
+    let found = fixture.entries("outcome=failure").await;
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["sequence"], 1);
 }
 
 #[tokio::test]
@@ -232,8 +251,7 @@ async fn another_tenant_sees_nothing() {
     let story = Story::new().await;
     let Story { fixture, ada, .. } = &story;
     let stranger = auditor_of(TenantId::new());
-    for query in
-        [String::new(), format!("actor={ada}"), format!("resource=user&resource_id={ada}")]
+    for query in [String::new(), format!("actor={ada}"), format!("resource=user&resource_id={ada}")]
     {
         assert!(support::entries(&fixture.app, &stranger, &query).await.is_empty(), "?{query}");
     }
@@ -260,6 +278,7 @@ async fn nothing_changes_or_removes_an_entry() {
     for path in [LOGS.to_owned(), format!("{LOGS}/{}", events[0].id)] {
         for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
             let answer = fixture.app.call(&fixture.auditor, method, &path, None, &[]).await;
+            assert_eq!(answer.headers["allow"], "GET, HEAD");
             answer.expect_problem(405, "request.method_not_allowed");
         }
     }
@@ -269,7 +288,8 @@ async fn nothing_changes_or_removes_an_entry() {
 async fn a_page_of_a_search_costs_one_call() {
     let story = Story::new().await;
     let Story { fixture, ada, .. } = &story;
-    for query in [String::new(), format!("actor={ada}"), format!("resource=user&resource_id={ada}")] {
+    for query in [String::new(), format!("actor={ada}"), format!("resource=user&resource_id={ada}")]
+    {
         let path = format!("{LOGS}?{query}");
         assert_cost(fixture.app.get(&fixture.auditor, &path), 1, 1).await.expect(200);
     }

@@ -33,11 +33,12 @@ pub fn counter_name(email: &str, ip_address: Option<&str>) -> String {
     fingerprint(&format!("{}\n{}", fold(email), ip_address.unwrap_or_default()))
 }
 
-/// The failures so far.
+/// The failures so far. Both are absent when only refusals were announced that count for nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failures {
+    #[serde(default)]
     pub failures: u32,
-    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    #[serde(default, with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub last_at: Timestamp,
 }
 

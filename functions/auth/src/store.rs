@@ -161,7 +161,7 @@ impl Store {
         self.table.get(&failures_key(counter)).await
     }
 
-    /// Counts (or, while locked out, only announces) a failed sign-in.
+    /// Announces a refused sign-in and, if it was a guess, counts it.
     pub async fn add_failure(
         &self,
         counter: &str,
@@ -169,9 +169,9 @@ impl Store {
         now: Timestamp,
         events: &[Envelope],
     ) -> Result<(), StoreError> {
-        let write = Write::update(failures_key(counter)).announce(events);
+        let write = Write::update(failures_key(counter)).announce(events).expires(afterlife(now));
         let write = if is_counted {
-            write.add("failures", 1).set("last_at", &now.as_millisecond()).expires(afterlife(now))
+            write.add("failures", 1).set("last_at", &now.as_millisecond())
         } else {
             write
         };

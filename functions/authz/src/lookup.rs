@@ -41,7 +41,7 @@ impl Lookup {
         tenant: Tenant,
         user: UserId,
     ) -> Result<Option<Arc<Assignment>>, AuthzError> {
-        let read = async { Ok(self.store.find_assignment(tenant, user).await?.map(Arc::new)) };
+        let read = async || Ok(self.store.find_assignment(tenant, user).await?.map(Arc::new));
         let found = self.assignments.get(assignment_key(tenant, user), read).await;
         found.map_err(AuthzError::Store)
     }

@@ -60,18 +60,18 @@ impl<V: Clone + Send + Sync + 'static> Remembered<V> {
 
     /// The remembered value, or the one that `read` gives. Callers that miss the same key at the same
     /// time share one read, and its error.
-    pub async fn get(
-        &self,
-        key: String,
-        read: impl Future<Output = Result<V, StoreError>>,
-    ) -> Result<V, Arc<StoreError>> {
-        let Some(cache) = &self.cache else { return read.await.map_err(Arc::new) };
+    pub async fn get<F>(&self, key: String, read: impl FnOnce() -> F) -> Result<V, Arc<StoreError>>
+    where
+        F: Future<Output = Result<V, StoreError>>,
+    {
+        // Reads are large futures: in a box, and made only when there is something to read.
+        let Some(cache) = &self.cache else { return Box::pin(read()).await.map_err(Arc::new) };
         if let Some(value) = self.find(cache, &key).await {
             return Ok(value);
         }
         let forgotten = self.forgotten.load(Ordering::SeqCst);
         let read_at = self.clock.now();
-        let read = async { read.await.map(|value| Entry { value, read_at }) };
+        let read = Box::pin(async { read().await.map(|value| Entry { value, read_at }) });
         let entry = cache.try_get_with_by_ref(&key, read).await?;
         self.drop_outdated(cache, forgotten, &[&key]).await;
         Ok(entry.value)
@@ -88,7 +88,9 @@ impl<V: Clone + Send + Sync + 'static> Remembered<V> {
     where
         F: Future<Output = Result<Vec<V>, StoreError>>,
     {
-        let Some(cache) = &self.cache else { return read((0..keys.len()).collect()).await };
+        let Some(cache) = &self.cache else {
+            return Box::pin(read((0..keys.len()).collect())).await;
+        };
         let found = self.find_many(cache, keys).await;
         if found.iter().all(Option::is_some) {
             return Ok(found.into_iter().flatten().collect());
@@ -99,7 +101,7 @@ impl<V: Clone + Send + Sync + 'static> Remembered<V> {
         if !missing.is_empty() {
             let forgotten = self.forgotten.load(Ordering::SeqCst);
             let read_at = self.clock.now();
-            let values = read(missing.clone()).await?;
+            let values = Box::pin(read(missing.clone())).await?;
             for (at, value) in missing.iter().zip(values) {
                 let entry = Entry { value: value.clone(), read_at };
                 cache.insert(keys[*at].clone(), entry).await;
@@ -172,7 +174,7 @@ mod tests {
     }
 
     async fn get(remembered: &Remembered<u32>, value: u32) -> u32 {
-        remembered.get("key".to_owned(), async { Ok(value) }).await.unwrap()
+        remembered.get("key".to_owned(), async || Ok(value)).await.unwrap()
     }
 
     #[tokio::test]
@@ -207,7 +209,7 @@ mod tests {
     async fn a_read_that_began_before_a_change_is_not_remembered() {
         let (remembered, _) = remembered(60);
         let (finish, finished) = oneshot::channel::<()>();
-        let reading = remembered.get("key".to_owned(), async {
+        let reading = remembered.get("key".to_owned(), async || {
             finished.await.unwrap();
             Ok(1)
         });
@@ -228,7 +230,7 @@ mod tests {
             tokio::task::yield_now().await;
             Ok(1)
         };
-        join_all((0..10).map(|_| remembered.get("key".to_owned(), read()))).await;
+        join_all((0..10).map(|_| remembered.get("key".to_owned(), read))).await;
         assert_eq!(reads.load(Ordering::SeqCst), 1);
 
         let keys = ["a".to_owned(), "b".to_owned()];
@@ -244,7 +246,7 @@ mod tests {
     async fn of_several_values_only_the_missing_are_read() {
         let (remembered, _) = remembered(60);
         let keys = ["a", "b", "c"].map(ToOwned::to_owned);
-        remembered.get("b".to_owned(), async { Ok(20) }).await.unwrap();
+        remembered.get("b".to_owned(), async || Ok(20)).await.unwrap();
         let read = |missing: Vec<usize>| async move {
             assert_eq!(missing, [0, 2]);
             Ok(vec![10, 30])

@@ -16,7 +16,7 @@ use crate::service::Identity;
 pub fn router(identity: Arc<Identity>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(users::list_users, users::create_user))
-        .routes(routes!(me::get_me, me::update_me))
+        .routes(routes!(me::get_own_user, me::update_own_user))
         .routes(routes!(links::verify_email))
         .routes(routes!(links::resend_verification))
         .routes(routes!(links::request_password_reset))

@@ -38,7 +38,9 @@ impl Consumer for IdentityConsumer {
                 let RoleRevoked { user_id, revoked: _, roles, assignment_version } = data(event)?;
                 self.show_roles(event, user_id, &roles, assignment_version).await
             }
-            other => Err(ConsumeError::Reject(format!("events of type `{other}` are not consumed"))),
+            other => {
+                Err(ConsumeError::Reject(format!("events of type `{other}` are not consumed")))
+            }
         }
     }
 }

@@ -47,8 +47,10 @@ impl Default for Letters {
         templates.set_auto_escape_callback(|name| {
             if name == HTML { AutoEscape::Html } else { AutoEscape::None }
         });
-        let sources =
-            [(TEXT, include_str!("letters/letter.txt")), (HTML, include_str!("letters/letter.html"))];
+        let sources = [
+            (TEXT, include_str!("letters/letter.txt")),
+            (HTML, include_str!("letters/letter.html")),
+        ];
         for (name, source) in sources {
             templates.add_template(name, source).expect("an embedded template parses");
         }
@@ -83,7 +85,11 @@ fn words(letter: &Letter) -> Words {
             action: "Confirm my address",
             after: vec![
                 good_for(*lasts),
-                "If you did not create an account, ignore this mail; nothing else will happen.".to_owned(),
+                "If somebody created the account for you, ask for a new password afterwards to set \
+                 your own."
+                    .to_owned(),
+                "If you did not create an account, ignore this mail; nothing else will happen."
+                    .to_owned(),
             ],
         },
         Letter::Link { purpose: Purpose::Reset, lasts, .. } => Words {

@@ -45,12 +45,15 @@ impl Policy {
     ///
     /// # Errors
     /// `password.too_short`, `password.too_long`, `password.contains_email`, `password.too_common`.
-    pub fn check(&self, password: &Secret, email: Option<&Email>) -> Result<NewPassword, Invalid> {
+    pub fn check(self, password: &Secret, email: Option<&Email>) -> Result<NewPassword, Invalid> {
         let normalised = within(password, self.min_length)?;
         let folded = Secret::new(fold(normalised.expose()));
         let name = email.map(Email::local_part).filter(|name| name.chars().count() >= MIN_NAME);
         if name.is_some_and(|name| folded.expose().contains(name)) {
-            return Err(Invalid::new("password.contains_email", "must not contain the e-mail name"));
+            return Err(Invalid::new(
+                "password.contains_email",
+                "must not contain the e-mail name",
+            ));
         }
         if is_predictable(folded.expose()) {
             let rule = "must not be a common password, a repetition or a sequence";
@@ -126,7 +129,9 @@ mod tests {
 
     #[test]
     fn what_everybody_tries_first_is_refused() {
-        for password in ["passwordpassword", "123456789012345", "aaaaaaaaaaaaaaaaaa", "PASSWORD12345678"] {
+        for password in
+            ["passwordpassword", "123456789012345", "aaaaaaaaaaaaaaaaaa", "PASSWORD12345678"]
+        {
             assert_eq!(refusal(password), Some("password.too_common"), "{password}");
         }
     }

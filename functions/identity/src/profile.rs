@@ -46,7 +46,8 @@ impl Username {
     /// # Errors
     /// `username.invalid`.
     pub fn parse(value: &str) -> Result<Self, Invalid> {
-        let is_allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+        let is_allowed =
+            |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
         if (3..=32).contains(&value.len()) && value.bytes().all(is_allowed) {
             return Ok(Self(value.to_owned()));
         }
@@ -108,7 +109,10 @@ pub enum Patch<T> {
 
 impl<T> Patch<T> {
     /// Parses the value that is to be set, if any.
-    pub fn parse<U>(self, parse: impl FnOnce(T) -> Result<U, Invalid>) -> Result<Patch<U>, Invalid> {
+    pub fn parse<U>(
+        self,
+        parse: impl FnOnce(T) -> Result<U, Invalid>,
+    ) -> Result<Patch<U>, Invalid> {
         Ok(match self {
             Self::Keep => Patch::Keep,
             Self::Clear => Patch::Clear,
@@ -135,8 +139,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
 /// A partial update of a profile.
 #[derive(Debug, Clone)]
 pub struct ProfileChange {
-    pub first_name: Option<Name>,
-    pub last_name: Option<Name>,
+    /// Never cleared: everybody has one.
+    pub first_name: Patch<Name>,
+    pub last_name: Patch<Name>,
     pub username: Patch<Username>,
     pub avatar_url: Patch<AvatarUrl>,
 }
@@ -149,7 +154,10 @@ mod tests {
     fn a_name_is_split_at_the_first_space() {
         let split = |text| Name::split(text).map(|(first, last)| (first.0, last.0));
         assert_eq!(split("Ada").unwrap(), ("Ada".to_owned(), String::new()));
-        assert_eq!(split(" Ada King Lovelace ").unwrap(), ("Ada".to_owned(), "King Lovelace".to_owned()));
+        assert_eq!(
+            split(" Ada King Lovelace ").unwrap(),
+            ("Ada".to_owned(), "King Lovelace".to_owned())
+        );
         assert!(split("  ").is_err());
         assert!(split("Ada\0").is_err());
         assert!(split(&"x".repeat(101)).is_err());
@@ -160,9 +168,18 @@ mod tests {
         assert!(AvatarUrl::parse("https://example.org/a.png?size=2").is_ok());
         let long = format!("https://example.org/{}", "a".repeat(2048));
         for text in [
-            "", "http://example.org/a.png", "https://", "https:///a", "javascript:alert(1)", "/a.png",
-            "https://user@example.org/", "https://example.org/a b", "https://example.org/\"><script>",
-            "https://example.org/\0", "data:image/png;base64,AAAA", &long,
+            "",
+            "http://example.org/a.png",
+            "https://",
+            "https:///a",
+            "javascript:alert(1)",
+            "/a.png",
+            "https://user@example.org/",
+            "https://example.org/a b",
+            "https://example.org/\"><script>",
+            "https://example.org/\0",
+            "data:image/png;base64,AAAA",
+            &long,
         ] {
             assert!(AvatarUrl::parse(text).is_err(), "{text}");
         }

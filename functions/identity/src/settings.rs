@@ -29,7 +29,9 @@ impl Settings {
                 concurrency: reader.get("identity.password.concurrency"),
                 queue: reader.get("identity.password.queue"),
             },
-            verification_lasts: SignedDuration::from_hours(reader.get("identity.verification_hours")),
+            verification_lasts: SignedDuration::from_hours(
+                reader.get("identity.verification_hours"),
+            ),
             reset_lasts: SignedDuration::from_mins(reader.get("identity.reset_minutes")),
             link_base: link_base.trim_end_matches('/').to_owned(),
         };

@@ -56,7 +56,13 @@ pub struct NotSuspended;
 
 impl Account {
     /// A new account whose address is yet to be proven.
-    pub fn pending(tenant_id: TenantId, id: UserId, email: Email, profile: Profile, now: Timestamp) -> Self {
+    pub fn pending(
+        tenant_id: TenantId,
+        id: UserId,
+        email: Email,
+        profile: Profile,
+        now: Timestamp,
+    ) -> Self {
         let Profile { first_name, last_name, username, avatar_url } = profile;
         Self {
             id,
@@ -120,8 +126,8 @@ impl Account {
     pub fn change_profile(&mut self, change: ProfileChange) -> Vec<String> {
         let ProfileChange { first_name, last_name, username, avatar_url } = change;
         let before = self.clone();
-        self.first_name = first_name.unwrap_or_else(|| before.first_name.clone());
-        self.last_name = last_name.unwrap_or_else(|| before.last_name.clone());
+        self.first_name = first_name.apply(Some(before.first_name.clone())).unwrap_or_default();
+        self.last_name = last_name.apply(Some(before.last_name.clone())).unwrap_or_default();
         self.username = username.apply(before.username.clone());
         self.avatar_url = avatar_url.apply(before.avatar_url.clone());
         let fields = [

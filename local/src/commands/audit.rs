@@ -1,5 +1,6 @@
 use std::process::ExitCode;
 
+use ::audit::Reason;
 use clap::Subcommand;
 use contracts::generated;
 use embedded::{Place, Store};
@@ -27,19 +28,32 @@ pub fn run(command: AuditCommand) -> Result<ExitCode, Failure> {
         let table = store.table(generated::module("audit")).await?;
         let tenants = match tenant {
             Some(tenant) => vec![tenant],
-            None => store.tenants_in("audit")?,
+            None => store.tenants_in("audit").await?.into_iter().collect(),
         };
         let mut all_intact = true;
         for tenant in tenants {
-            let chain = audit::verify_chain(&table, Tenant::of_internal_call(tenant)).await?;
+            let chain = ::audit::verify_chain(&table, Tenant::of_internal_call(tenant)).await?;
             all_intact &= chain.intact;
             say(&match chain.first_broken {
                 None => format!("{tenant}: intact, {} entries", chain.entries),
                 Some(broken) => {
-                    format!("{tenant}: BROKEN at entry {}: {}", broken.sequence, broken.reason)
+                    format!(
+                        "{tenant}: BROKEN at entry {}: {}",
+                        broken.sequence,
+                        explain(broken.reason)
+                    )
                 }
             });
         }
         Ok(if all_intact { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
+}
+
+fn explain(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Changed => "its content was changed",
+        Reason::Missing => "it was removed",
+        Reason::Misplaced => "something else stands in its place",
+        Reason::Unlinked => "it does not follow from the entry before",
+    }
 }

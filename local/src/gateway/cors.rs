@@ -11,7 +11,9 @@ pub fn layer(sources: &Sources) -> Result<CorsLayer, ConfigErrors> {
     let parsed: Result<Vec<HeaderValue>, _> =
         origins.iter().map(|origin| HeaderValue::from_str(origin)).collect();
     let parsed = parsed.map_err(|_| {
-        ConfigErrors(vec!["PLINTH_AUTHORIZER_CORS_ORIGINS: an origin has odd characters".to_owned()])
+        ConfigErrors(vec![
+            "PLINTH_AUTHORIZER_CORS_ORIGINS: an origin has odd characters".to_owned(),
+        ])
     })?;
     if parsed.is_empty() {
         return Ok(CorsLayer::new());

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::{
     Json, Router,
+    body::Bytes,
     extract::State,
     response::{Html, IntoResponse, Response},
 };
@@ -13,10 +14,10 @@ use kernel::{
     health::{self, Report},
     module::Module,
     openapi::{self, ApiDocument},
+    problem::Problem,
 };
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -25,8 +26,8 @@ use crate::pages;
 /// What the handlers share.
 struct Ops {
     modules: Vec<Module>,
-    openapi: Value,
-    docs: String,
+    /// The OpenAPI document as JSON.
+    openapi: Bytes,
 }
 
 type App = State<Arc<Ops>>;
@@ -37,9 +38,9 @@ pub fn router(modules: &[Module], url: &str) -> Router {
     let (_, api) = endpoints().split_for_parts();
     documents.push(ApiDocument { module: "ops", api, problems: &[] });
     let openapi = openapi::assemble(&documents, ROUTES, url, env!("CARGO_PKG_VERSION"));
-    let docs = pages::docs::render(&openapi);
+    let openapi = Bytes::from(openapi.to_string());
     let (router, _) = endpoints().split_for_parts();
-    router.with_state(Arc::new(Ops { modules: modules.to_vec(), openapi, docs }))
+    router.with_state(Arc::new(Ops { modules: modules.to_vec(), openapi }))
 }
 
 fn endpoints() -> OpenApiRouter<Arc<Ops>> {
@@ -102,10 +103,11 @@ async fn get_metrics() -> String {
 #[utoipa::path(
     get,
     path = "/openapi.json",
-    responses((status = 200, description = "OpenAPI 3.1", body = Value, content_type = "application/json")),
+    responses((status = 200, description = "OpenAPI 3.1", body = serde_json::Value, content_type = "application/json")),
 )]
-async fn get_openapi(State(ops): App) -> Json<Value> {
-    Json(ops.openapi.clone())
+async fn get_openapi(State(ops): App) -> Response {
+    let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    (kind, ops.openapi.clone()).into_response()
 }
 
 /// Read the documentation
@@ -114,14 +116,16 @@ async fn get_openapi(State(ops): App) -> Json<Value> {
     path = "/docs",
     responses((status = 200, description = "A page", body = String, content_type = "text/html")),
 )]
-async fn get_docs(State(ops): App) -> Response {
-    page(ops.docs.clone())
+async fn get_docs(State(ops): App) -> Result<Response, Problem> {
+    let openapi = serde_json::from_slice(&ops.openapi).map_err(Problem::internal)?;
+    Ok(page(pages::docs::render(&openapi)))
 }
 
 /// A page of ours: no scripts, only its own styles.
 pub fn page(html: String) -> Response {
     let mut response = Html(html).into_response();
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
+    let policy =
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
     response
         .headers_mut()
         .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));

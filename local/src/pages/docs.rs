@@ -4,6 +4,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 #[derive(Serialize)]
+struct Page<'a> {
+    version: &'a str,
+    intro: &'a str,
+    sections: Vec<Section<'a>>,
+    problems: &'a Value,
+}
+
+#[derive(Serialize)]
 struct Section<'a> {
     name: &'a str,
     operations: Vec<Operation<'a>>,
@@ -36,13 +44,14 @@ pub fn render(openapi: &Value) -> String {
         .filter_map(|tag| tag["name"].as_str())
         .map(|name| Section { name, operations: operations(openapi, name) })
         .collect();
-    super::render(
-        "docs.html",
-        minijinja::context! {
-            sections, problems => openapi["x-problems"], version => openapi["info"]["version"],
-            intro => openapi["info"]["description"],
-        },
-    )
+    let info = &openapi["info"];
+    let page = Page {
+        version: text(&info["version"]),
+        intro: text(&info["description"]),
+        sections,
+        problems: &openapi["x-problems"],
+    };
+    super::render("docs.html", page)
 }
 
 fn operations<'a>(openapi: &'a Value, tag: &str) -> Vec<Operation<'a>> {
@@ -100,7 +109,8 @@ fn sample(openapi: &Value, schema: &Value) -> Value {
         return schema["example"].clone();
     }
     if let Some(properties) = schema["properties"].as_object() {
-        let fields = properties.iter().map(|(name, schema)| (name.clone(), sample(openapi, schema)));
+        let fields =
+            properties.iter().map(|(name, schema)| (name.clone(), sample(openapi, schema)));
         return Value::Object(fields.collect());
     }
     if let Some(allowed) = schema["enum"].as_array() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, Router, extract::State, response::Response, routing::get};
 use embedded::{Mailbox, StoredMail};
 use kernel::{http::QueryParams, problem::Problem};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::gateway::ops::page;
 
@@ -17,6 +17,13 @@ const SHOWN: usize = 200;
 struct MailQuery {
     /// Only mail to this address.
     to: Option<String>,
+}
+
+/// What the page shows.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    mails: Vec<StoredMail>,
+    to: Option<&'a str>,
 }
 
 pub fn router(mailbox: Arc<Mailbox>) -> Router {
@@ -40,7 +47,7 @@ async fn show_mail(
 ) -> Result<Response, Problem> {
     let to = query.to.as_deref().filter(|to| !to.is_empty());
     let mails = find(&mailbox, to).await?;
-    Ok(page(super::render("mailbox.html", minijinja::context! { mails, to })))
+    Ok(page(super::render("mailbox.html", Shown { mails, to })))
 }
 
 async fn find(mailbox: &Mailbox, to: Option<&str>) -> Result<Vec<StoredMail>, Problem> {

@@ -70,9 +70,9 @@ pub async fn prepare<T>(
 ) -> Result<T, StartError> {
     telemetry::start(telemetry::Format::Json);
     let environment = Environment::load(role).await?;
-    let (built, ()) = tokio::join!(build(&environment), environment.warm_up());
+    let (outcome, ()) = tokio::join!(build(&environment), environment.warm_up());
     environment
-        .settle(built)
+        .settle(outcome)
         .inspect_err(|error| tracing::error!(%error, "the function cannot start"))
 }
 

@@ -120,7 +120,8 @@ pub trait Authorization: Send + Sync + 'static {
         user: UserId,
     ) -> Result<Grants, CallError>;
 
-    /// Changes a user's roles. Refused with [`UNKNOWN_ROLE`], [`ESCALATION`] or [`LAST_OWNER`].
+    /// Changes a user's roles. Refused with [`UNKNOWN_ROLE`], [`ESCALATION`], [`LAST_OWNER`], field errors
+    /// (too many roles), or `request.conflict` when others kept changing the same.
     async fn assign(
         &self,
         origin: &Origin,

@@ -1,6 +1,10 @@
 //! Everything between a write and the consumers of its events, started and stopped as one.
 
-use std::sync::Arc;
+use std::{
+    fs::{File, TryLockError},
+    path::Path,
+    sync::Arc,
+};
 
 use serde::Serialize;
 use tokio::{sync::Notify, task::JoinSet};
@@ -22,6 +26,8 @@ pub struct Pipeline {
     wake: Arc<Notify>,
     signals: Signals,
     tasks: JoinSet<()>,
+    /// Held for as long as this lives.
+    _lock: File,
 }
 
 /// How much is on its way, and how much is stuck.
@@ -40,7 +46,7 @@ impl Pipeline {
     /// (see [`aws::Recorder::notifying`]) and must have no other listener.
     ///
     /// # Errors
-    /// When a file cannot be used, or a module subscribes twice.
+    /// When a file cannot be used, a module subscribes twice, or another pipeline runs on the folder.
     pub fn start(
         store: &Store,
         wake: Arc<Notify>,
@@ -55,6 +61,7 @@ impl Pipeline {
         subscriptions: Vec<Subscription>,
         retries: Retries,
     ) -> Result<Self, StoreError> {
+        let lock = lock(store.folder())?;
         let streams = Streams::open(store.folder())?;
         let bus = Arc::new(Bus::new(Queues::open(store.folder())?, subscriptions)?);
         let signals = Signals::new();
@@ -70,7 +77,7 @@ impl Pipeline {
         };
         tasks.spawn(pump.run());
         tasks.spawn(sweeper::run(store.database().clone(), wake.clone(), signals.clone()));
-        Ok(Self { streams, bus, wake, signals, tasks })
+        Ok(Self { streams, bus, wake, signals, tasks, _lock: lock })
     }
 
     /// The bus, to publish and to redrive.
@@ -119,5 +126,18 @@ impl Pipeline {
                 tracing::error!(%error, "a task of the pipeline had failed");
             }
         }
+    }
+}
+
+/// Two pipelines on one folder would break the order of events. The lock ends with the file handle.
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    let file = File::create(folder.join("pipeline.lock")).map_err(StoreError::new)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let place = folder.display();
+            Err(StoreError::new(format!("another process runs the platform in `{place}`")))
+        }
+        Err(TryLockError::Error(error)) => Err(StoreError::new(error)),
     }
 }

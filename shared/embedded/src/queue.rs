@@ -12,7 +12,7 @@ use kernel::{
     clock::{Clock, SystemClock},
     event::Envelope,
 };
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 
 pub use self::dead::DeadLetter;
@@ -120,23 +120,26 @@ impl Queues {
 
     /// Adds all messages or none. An event that a queue has already, dead or not, is not added again.
     pub(crate) async fn put(&self, messages: Vec<NewMessage>) -> Result<(), StoreError> {
-        self.write(move |transaction| {
-            let sql = "INSERT INTO messages
+        self.0
+            .write(move |transaction| {
+                let sql = "INSERT INTO messages
                 (queue, event_id, event_type, tenant, subject, body, enqueued_at, state)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, CASE WHEN EXISTS (
                     SELECT 1 FROM messages WHERE queue = ?1 AND subject = ?5 AND state <> 'dead'
                 ) THEN 'waiting' ELSE 'ready' END)
                 ON CONFLICT (queue, event_id) DO NOTHING";
-            let mut insert = transaction.prepare_cached(sql)?;
-            let now = now();
-            for NewMessage { queues, event_id, event_type, tenant, subject, body } in &messages {
-                for queue in queues {
-                    insert.execute((queue, event_id, event_type, tenant, subject, body, now))?;
+                let mut insert = transaction.prepare_cached(sql)?;
+                let now = now();
+                for NewMessage { queues, event_id, event_type, tenant, subject, body } in &messages
+                {
+                    for queue in queues {
+                        insert
+                            .execute((queue, event_id, event_type, tenant, subject, body, now))?;
+                    }
                 }
-            }
-            Ok(())
-        })
-        .await
+                Ok(())
+            })
+            .await
     }
 
     /// Gives out up to `limit` messages, tenant by tenant in turns, and counts the attempt: the count
@@ -146,31 +149,33 @@ impl Queues {
         queue: &'static str,
         limit: usize,
     ) -> Result<Vec<Message>, StoreError> {
-        self.write(move |transaction| {
-            let sql = "UPDATE messages SET attempts = attempts + 1 WHERE id IN (
+        self.0
+            .write(move |transaction| {
+                let sql = "UPDATE messages SET attempts = attempts + 1 WHERE id IN (
                     SELECT id FROM (
                         SELECT id, row_number() OVER (PARTITION BY tenant ORDER BY id) AS turn
                         FROM messages
                         WHERE queue = ?1 AND state = 'ready' AND visible_at <= ?2
                     ) ORDER BY turn, id LIMIT ?3
                 ) RETURNING id, attempts, body";
-            let mut statement = transaction.prepare_cached(sql)?;
-            let rows = statement.query_map((queue, now(), limit), |row| {
-                Ok(Message { id: row.get(0)?, attempts: row.get(1)?, body: row.get(2)? })
-            })?;
-            let mut messages = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-            messages.sort_by_key(|message| message.id);
-            Ok(messages)
-        })
-        .await
+                let mut statement = transaction.prepare_cached(sql)?;
+                let rows = statement.query_map((queue, now(), limit), |row| {
+                    Ok(Message { id: row.get(0)?, attempts: row.get(1)?, body: row.get(2)? })
+                })?;
+                let mut messages = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+                messages.sort_by_key(|message| message.id);
+                Ok(messages)
+            })
+            .await
     }
 
     /// Notes what became of messages; the next about the same subject gets ready where one is through.
     pub(crate) async fn settle(&self, outcomes: Vec<(i64, Outcome)>) -> Result<(), StoreError> {
-        self.write(move |transaction| {
-            outcomes.iter().try_for_each(|(id, outcome)| settle_one(transaction, *id, outcome))
-        })
-        .await
+        self.0
+            .write(move |transaction| {
+                outcomes.iter().try_for_each(|(id, outcome)| settle_one(transaction, *id, outcome))
+            })
+            .await
     }
 
     /// When the next message can be taken: 0 is at once.
@@ -200,22 +205,6 @@ impl Queues {
             })
         };
         self.0.run(move |sqlite| sqlite.prepare(sql)?.query_map([now()], depth)?.collect()).await
-    }
-
-    async fn write<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        self.0
-            .run(move |sqlite| {
-                // Takes the lock at once: a reader that becomes a writer may fail instead of waiting.
-                let transaction =
-                    sqlite.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                let done = work(&transaction)?;
-                transaction.commit()?;
-                Ok(done)
-            })
-            .await
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::store::StoreError;
 
@@ -39,5 +39,21 @@ impl Sqlite {
             work(&mut shared.lock().unwrap_or_else(PoisonError::into_inner))
         });
         done.await.map_err(StoreError::new)?.map_err(StoreError::new)
+    }
+
+    /// Runs `work` as one transaction: all of it or nothing.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.run(move |connection| {
+            // Takes the lock at once: a reader that becomes a writer may fail instead of waiting.
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        })
+        .await
     }
 }

@@ -1,6 +1,9 @@
 //! The embedded store: the DynamoDB API on SQLite, reached through its HTTP endpoint.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use aws::{Recorder, Table, sdk};
 use aws_sdk_dynamodb::{
@@ -13,6 +16,7 @@ use aws_sdk_dynamodb::{
 };
 use contracts::catalogue::{ModuleSpec, TableSpec};
 use dynoxide::Database;
+use kernel::id::TenantId;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot};
 
@@ -91,6 +95,28 @@ impl Store {
             self.ensure_table(module.name, spec).await?;
         }
         Ok(Table::new(self.client.clone(), module.name))
+    }
+
+    /// The tenants that own items of a table. Reads the whole table, so it is for tools only.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn tenants_in(&self, table: &str) -> Result<BTreeSet<TenantId>, StoreError> {
+        let mut tenants = BTreeSet::new();
+        let mut pages = self
+            .client
+            .scan()
+            .table_name(table)
+            .projection_expression("pk")
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| StoreError(format!("table `{table}`: {error:?}")))?;
+            let keys = page.items().iter().filter_map(|item| item.get("pk")?.as_s().ok());
+            let owners = keys.filter_map(|pk| pk.strip_prefix("T#")?.split('#').next());
+            tenants.extend(owners.filter_map(|id| id.parse::<TenantId>().ok()));
+        }
+        Ok(tenants)
     }
 
     /// The store's own folder, for what lives beside the tables.

@@ -104,8 +104,7 @@ impl Streams {
     async fn acknowledge(&self, last: i64, dead: Vec<DeadRecord>) -> Result<(), StoreError> {
         let now = SystemClock.now().as_millisecond();
         self.0
-            .run(move |sqlite| {
-                let transaction = sqlite.transaction()?;
+            .write(move |transaction| {
                 for record in dead {
                     let sql = "INSERT OR REPLACE INTO _plinth_dead_records
                                SELECT id, table_name, keys_json, new_image, old_image, ?2, ?3
@@ -113,8 +112,7 @@ impl Streams {
                     transaction.execute(sql, (record.id, record.cause, now))?;
                 }
                 let sql = "DELETE FROM _stream_records WHERE id <= ?1";
-                transaction.prepare_cached(sql)?.execute([last])?;
-                transaction.commit()
+                transaction.prepare_cached(sql)?.execute([last]).map(drop)
             })
             .await
     }

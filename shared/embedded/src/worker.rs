@@ -111,22 +111,12 @@ impl Worker {
         let mut taken = Vec::new();
         let mut events = Vec::new();
         for message in messages {
-            if message.attempts > self.retries.max_attempts {
-                let cause = "the process ended each time while this was handled".to_owned();
-                self.report(format!("dead letter {}: {cause}", message.id), None, false);
-                outcomes.push((message.id, Outcome::Dead { cause }));
-                continue;
-            }
-            match serde_json::from_str::<Envelope>(&message.body) {
+            match self.read(&message) {
                 Ok(event) => {
                     taken.push(message);
                     events.push(event);
                 }
-                Err(error) => {
-                    let cause = format!("not an event: {error}");
-                    self.report(format!("dead letter {}: {cause}", message.id), None, false);
-                    outcomes.push((message.id, Outcome::Dead { cause }));
-                }
+                Err(cause) => outcomes.push((message.id, self.bury(&message, None, cause))),
             }
         }
         let results = self.consume(&events).await;
@@ -134,6 +124,13 @@ impl Worker {
             outcomes.push((message.id, self.outcome(message, event, result)));
         }
         outcomes
+    }
+
+    fn read(&self, message: &Message) -> Result<Envelope, String> {
+        if message.attempts > self.retries.max_attempts {
+            return Err("the process ended each time while this was handled".to_owned());
+        }
+        serde_json::from_str(&message.body).map_err(|error| format!("not an event: {error}"))
     }
 
     /// One result per event. When the consumer did not get through all of them, they are tried one by
@@ -167,10 +164,9 @@ impl Worker {
             }
             Ok(Err(panic)) => {
                 let message = panic_message(panic.as_ref());
-                // With several events, each is about to be tried, and the one to blame reported.
-                if let [event] = events {
-                    self.report(message.clone(), Some(event), true);
-                }
+                // Of several, nobody knows yet which one is to blame.
+                let culprit = events.first().filter(|_| events.len() == 1);
+                self.report(message.clone(), culprit, true);
                 Err(format!("panic: {message}"))
             }
             Err(_) => Err(format!("the consumer took longer than {TIME_LIMIT:?}")),
@@ -201,8 +197,12 @@ impl Worker {
             }
             Err(ConsumeError::Retry(cause) | ConsumeError::Reject(cause)) => cause,
         };
-        let what = format!("dead letter {}: `{}` {}: {cause}", message.id, event.kind, event.id);
-        self.report(what, Some(event), false);
+        self.bury(message, Some(event), cause)
+    }
+
+    fn bury(&self, message: &Message, event: Option<&Envelope>, cause: String) -> Outcome {
+        let kind = event.map_or("unknown", |event| event.kind.as_str());
+        self.report(format!("dead letter {}, event `{kind}`: {cause}", message.id), event, false);
         Outcome::Dead { cause }
     }
 

@@ -28,13 +28,13 @@ impl Kind {
 
     /// A problem of this kind; the detail says what was wrong with this very request.
     pub fn problem(self, detail: impl Into<String>) -> Problem {
-        Problem {
+        Problem(Box::new(Parts {
             kind: self,
             detail: detail.into(),
             errors: Vec::new(),
             headers: HeaderMap::new(),
             cause: None,
-        }
+        }))
     }
 }
 
@@ -139,25 +139,29 @@ pub struct Document {
 
 /// An error on its way to the client.
 #[derive(Debug)]
-pub struct Problem {
+pub struct Problem(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     kind: Kind,
     detail: String,
     errors: Vec<Violation>,
+    /// Boxed, as results carry problems all over the code.
     headers: HeaderMap,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Problem {
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
     }
 
     pub fn detail(&self) -> &str {
-        &self.detail
+        &self.0.detail
     }
 
     pub fn violations(&self) -> &[Violation] {
-        &self.errors
+        &self.0.errors
     }
 
     /// Bad input, field by field.
@@ -166,7 +170,7 @@ impl Problem {
             1 => "1 field is not valid".to_owned(),
             n => format!("{n} fields are not valid"),
         };
-        Self { errors, ..INVALID.problem(detail) }
+        INVALID.problem(detail).with_violations(errors)
     }
 
     /// A fault of ours. The cause is logged; the client learns nothing of it.
@@ -185,25 +189,25 @@ impl Problem {
     /// Says, field by field, what was wrong. For kinds of their own; see also [`Self::invalid`].
     #[must_use]
     pub fn with_violations(mut self, errors: Vec<Violation>) -> Self {
-        self.errors = errors;
+        self.0.errors = errors;
         self
     }
 
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        self.cause = Some(cause.into());
+        self.0.cause = Some(cause.into());
         self
     }
 
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.0.headers.insert(name, value);
         self
     }
 
     /// The cause and everything behind it, for the log.
     pub fn cause_chain(&self) -> Option<String> {
-        let first = self.cause.as_deref()?;
+        let first = self.0.cause.as_deref()?;
         let chain = std::iter::successors(Some(first as &dyn Error), |error: &&dyn Error| {
             (*error).source()
         });
@@ -213,14 +217,14 @@ impl Problem {
     /// The document, completed with what only the request knows.
     pub fn document(&self, instance: &str, request_id: &str) -> Document {
         Document {
-            type_uri: format!("urn:plinth:problem:{}", self.kind.code),
-            title: self.kind.title.to_owned(),
-            status: self.kind.status.as_u16(),
-            detail: self.detail.clone(),
+            type_uri: format!("urn:plinth:problem:{}", self.0.kind.code),
+            title: self.0.kind.title.to_owned(),
+            status: self.0.kind.status.as_u16(),
+            detail: self.0.detail.clone(),
             instance: instance.to_owned(),
-            code: self.kind.code.to_owned(),
+            code: self.0.kind.code.to_owned(),
             request_id: request_id.to_owned(),
-            errors: self.errors.clone(),
+            errors: self.0.errors.clone(),
         }
     }
 
@@ -229,8 +233,8 @@ impl Problem {
         let body = serde_json::to_vec(&self.document(instance, request_id))
             .expect("a problem document serialises");
         let mut response = Response::new(Body::from(body));
-        *response.status_mut() = self.kind.status;
-        *response.headers_mut() = self.headers.clone();
+        *response.status_mut() = self.0.kind.status;
+        *response.headers_mut() = self.0.headers.clone();
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -240,7 +244,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", self.kind.status.as_u16(), self.kind.code, self.detail)
+        write!(f, "{} {}: {}", self.0.kind.status.as_u16(), self.0.kind.code, self.0.detail)
     }
 }
 
@@ -254,7 +258,7 @@ pub(crate) struct Pending(pub(crate) std::sync::Arc<Problem>);
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::empty());
-        *response.status_mut() = self.kind.status;
+        *response.status_mut() = self.0.kind.status;
         response.extensions_mut().insert(Pending(std::sync::Arc::new(self)));
         response
     }

@@ -4,7 +4,9 @@
 
 use std::collections::HashMap;
 
-use http::Method;
+use http::{HeaderValue, Method, header};
+
+use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 
 /// What a caller needs to pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,23 @@ impl RouteTable {
     pub fn find(&self, method: &Method, template: &str) -> Option<&'static Route> {
         let method = if method == Method::HEAD { &Method::GET } else { method };
         self.by_key.get(&(method.as_str(), template)).copied()
+    }
+
+    /// The problem with a request that [`Self::find`] finds no route for: 405 when the path knows other
+    /// methods, else 404.
+    pub fn unknown_route(&self, template: &str) -> Problem {
+        let own = self.routes().filter(|route| route.path == template);
+        let mut methods: Vec<_> = own.map(|route| route.method).collect();
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        methods.sort_unstable();
+        match HeaderValue::from_str(&methods.join(", ")) {
+            Ok(allow) if !methods.is_empty() => METHOD_NOT_ALLOWED
+                .problem("see the Allow header for what it knows")
+                .header(header::ALLOW, allow),
+            _ => NOT_FOUND.problem("no such route"),
+        }
     }
 
     pub fn routes(&self) -> impl Iterator<Item = &'static Route> + '_ {

@@ -48,10 +48,10 @@ pub struct Item {
 impl Item {
     /// The item, if these attributes are exactly what some entry is stored as: nothing missing, nothing
     /// more, and index keys that fit the content.
-    pub fn exactly(attributes: Value) -> Option<Self> {
-        let item = Self::deserialize(&attributes).ok()?;
+    pub fn exactly(attributes: &Value) -> Option<Self> {
+        let item = Self::deserialize(attributes).ok()?;
         let expected = Self::from(&Entry::from(item));
-        let is_exact = serde_json::to_value(&expected).ok()? == attributes;
+        let is_exact = serde_json::to_value(&expected).ok()? == *attributes;
         is_exact.then_some(expected)
     }
 }

@@ -62,6 +62,17 @@ async fn the_accounts_state_shows_only_after_the_right_password() {
 }
 
 #[tokio::test]
+async fn a_refusal_for_the_accounts_state_does_not_get_in_the_way_later() {
+    let test = Test::start().await;
+    test.world.user.lock().unwrap().status = UserStatus::Pending;
+    for _ in 0..10 {
+        test.try_sign_in(PASSWORD).await.expect_problem(403, "auth.email_not_verified");
+    }
+    test.world.user.lock().unwrap().status = UserStatus::Active;
+    test.sign_in().await;
+}
+
+#[tokio::test]
 async fn without_roles_nobody_signs_in() {
     let test = Test::start().await;
     *test.world.roles_are_down.lock().unwrap() = true;

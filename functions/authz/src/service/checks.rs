@@ -1,4 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use contracts::{authz::RoleRef, generated::permissions::AUTHZ_CHECK};
 use futures_util::future::try_join_all;
@@ -59,7 +62,7 @@ impl Service {
     async fn find_roles_of(&self, caller: &Caller, user: UserId) -> Result<Vec<Role>, AuthzError> {
         let assignment = match self.lookup.find_assignment(caller.tenant, user).await? {
             Some(assignment) => assignment,
-            None if user == caller.user => Default::default(),
+            None if user == caller.user => Arc::default(),
             None => return Ok(Vec::new()),
         };
         self.lookup.find_roles(caller.tenant, &assignment).await

@@ -15,8 +15,8 @@ use crate::support::{
     assign, create_role, give, grants, names, open, owner, permissions_of, role_path,
 };
 
-fn holding(permissions: &[&str]) -> Option<BTreeSet<String>> {
-    Some(permissions.iter().map(|code| (*code).to_owned()).collect())
+fn holding(permissions: &[&str]) -> BTreeSet<String> {
+    permissions.iter().map(|code| (*code).to_owned()).collect()
 }
 
 #[tokio::test]
@@ -89,7 +89,7 @@ async fn a_change_that_changes_nothing_writes_and_announces_nothing() {
     give(&service.app, tenant, user, &["viewer"]).await;
     let announced = service.store.announced_types("authz").len();
     for (change, roles) in [("set", ["viewer"]), ("add", ["viewer"]), ("remove", ["admin"])] {
-        let answer = assign(&service.app, tenant, user, change, &roles, holding(&[])).await;
+        let answer = assign(&service.app, tenant, user, change, &roles, Some(holding(&[]))).await;
         assert_eq!(answer.expect(200)["version"], 1);
     }
     assert_eq!(service.store.announced_types("authz").len(), announced);
@@ -145,7 +145,7 @@ async fn nobody_gives_or_takes_what_they_do_not_hold() {
     let (tenant, user) = (owner.tenant(), UserId::new());
     create_role(&service.app, &owner, "Boss", &[USER_DELETE, ROLE_READ]).await;
     let change = async |change: &str, roles: &[&str], held: &[&str]| {
-        assign(&service.app, tenant, user, change, roles, holding(held)).await
+        assign(&service.app, tenant, user, change, roles, Some(holding(held))).await
     };
     let weak = [ROLE_ASSIGN, ROLE_READ, TENANT_READ];
     let strong = [ROLE_ASSIGN, ROLE_READ, TENANT_READ, USER_DELETE];
@@ -225,11 +225,18 @@ async fn a_role_that_grows_while_it_is_given_is_judged_as_it_has_become() {
     for round in 0..10 {
         let role = create_role(&service.app, &owner, &format!("Role {round}"), &[]).await;
         let put = format!("{}/permissions", role_path(&role));
-        let (user, id) = (UserId::new(), role["id"].as_str().unwrap());
+        let (user, roles) = (UserId::new(), [role["id"].as_str().unwrap()]);
         let more = json!({"permissions": [USER_DELETE]});
         let (grown, given) = tokio::join!(
             service.app.put(&owner, &put, &more),
-            assign(&service.app, tenant, user, "set", &[id], holding(&[ROLE_READ, TENANT_READ])),
+            assign(
+                &service.app,
+                tenant,
+                user,
+                "set",
+                &roles,
+                Some(holding(&[ROLE_READ, TENANT_READ]))
+            ),
         );
         grown.expect(200);
         // Given first, or refused: never given after it had grown.

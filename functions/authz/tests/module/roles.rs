@@ -130,8 +130,8 @@ async fn another_tenants_role_is_not_found() {
     let stranger = owner();
     let path = role_path(&role);
     service.app.get(&stranger, &path).await.expect_problem(404, "role.not_found");
-    let patch = service.app.patch(&stranger, &path, &json!({"name": "Mine"})).await;
-    patch.expect_problem(404, "role.not_found");
+    let renamed = service.app.patch(&stranger, &path, &json!({"name": "Mine"})).await;
+    renamed.expect_problem(404, "role.not_found");
     let put = format!("{path}/permissions");
     let put = service.app.put(&stranger, &put, &json!({"permissions": []})).await;
     put.expect_problem(404, "role.not_found");

@@ -12,15 +12,19 @@ use crate::{email::Email, service::Identity};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyEmail {
-    #[schema(min_length = 1, max_length = 128, example = "w6uP8Tcg6K2QR905Rms8iXTlksL6OD1KOWBxTK7wxPI")]
+    #[schema(
+        min_length = 1,
+        max_length = 128,
+        example = "w6uP8Tcg6K2QR905Rms8iXTlksL6OD1KOWBxTK7wxPI"
+    )]
     token: Secret,
 }
 
 /// Whose mail is meant.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Address {
-    #[schema(format = Email, min_length = 6, max_length = 254, example = "ada@example.org")]
+pub struct MailAddress {
+    #[schema(format = Email, min_length = 5, max_length = 254, example = "ada@example.org")]
     email: String,
 }
 
@@ -28,7 +32,11 @@ pub struct Address {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfirmPasswordReset {
-    #[schema(min_length = 1, max_length = 128, example = "w6uP8Tcg6K2QR905Rms8iXTlksL6OD1KOWBxTK7wxPI")]
+    #[schema(
+        min_length = 1,
+        max_length = 128,
+        example = "w6uP8Tcg6K2QR905Rms8iXTlksL6OD1KOWBxTK7wxPI"
+    )]
     token: Secret,
     #[schema(
         format = Password, min_length = 15, max_length = 128, example = "nine lives of a cobol cat"
@@ -36,7 +44,7 @@ pub struct ConfirmPasswordReset {
     password: Secret,
 }
 
-impl Address {
+impl MailAddress {
     fn parse(&self) -> Result<Email, Problem> {
         Email::parse(&self.email).map_err(|invalid| invalid.at("/email"))
     }
@@ -71,13 +79,13 @@ pub(super) async fn verify_email(
     post,
     path = "/api/v1/users/email-verification/resend",
     operation_id = "resend_verification",
-    request_body = Address,
+    request_body = MailAddress,
     responses((status = 202, description = "If there is a pending account, its owner gets a mail")),
 )]
 pub(super) async fn resend_verification(
     State(identity): State<Arc<Identity>>,
     origin: Origin,
-    JsonBody(body): JsonBody<Address>,
+    JsonBody(body): JsonBody<MailAddress>,
 ) -> Result<StatusCode, Problem> {
     identity.resend_verification(&origin, &body.parse()?).await?;
     Ok(StatusCode::ACCEPTED)
@@ -90,13 +98,13 @@ pub(super) async fn resend_verification(
     post,
     path = "/api/v1/users/password-reset",
     operation_id = "request_password_reset",
-    request_body = Address,
+    request_body = MailAddress,
     responses((status = 202, description = "If there is an account, its owner gets a mail")),
 )]
 pub(super) async fn request_password_reset(
     State(identity): State<Arc<Identity>>,
     origin: Origin,
-    JsonBody(body): JsonBody<Address>,
+    JsonBody(body): JsonBody<MailAddress>,
 ) -> Result<StatusCode, Problem> {
     identity.request_password_reset(&origin, &body.parse()?).await?;
     Ok(StatusCode::ACCEPTED)

@@ -16,7 +16,7 @@ use crate::service::Identity;
 #[utoipa::path(
     get,
     path = "/api/v1/users/me",
-    operation_id = "get_me",
+    operation_id = "get_own_user",
     responses(
         (status = 200, description = "The caller's account", body = User,
             headers(("ETag" = String, description = "Its version"))),
@@ -24,7 +24,7 @@ use crate::service::Identity;
         (status = 404, description = "`user.not_found`: the account was deleted"),
     ),
 )]
-pub(super) async fn get_me(
+pub(super) async fn get_own_user(
     State(identity): State<Arc<Identity>>,
     caller: Caller,
     known: IfNoneMatch,
@@ -37,7 +37,7 @@ pub(super) async fn get_me(
 #[utoipa::path(
     patch,
     path = "/api/v1/users/me",
-    operation_id = "update_me",
+    operation_id = "update_own_user",
     request_body = UpdateUser,
     responses(
         (status = 200, description = "The changed account", body = User,
@@ -46,7 +46,7 @@ pub(super) async fn get_me(
         (status = 409, description = "`user.username_taken`"),
     ),
 )]
-pub(super) async fn update_me(
+pub(super) async fn update_own_user(
     State(identity): State<Arc<Identity>>,
     caller: Caller,
     expected: IfMatch,

@@ -102,8 +102,7 @@ pub(super) async fn add_role(
     PathParams((id, role)): PathParams<(UserId, String)>,
 ) -> Result<Json<UserRoles>, Problem> {
     let names = vec![parse_role(&role)?];
-    let roles =
-        identity.change_roles(&caller, id, &IfMatch::Any, RoleChange::Add, names).await?;
+    let roles = identity.change_roles(&caller, id, &IfMatch::Any, RoleChange::Add, names).await?;
     Ok(Json(UserRoles { roles }))
 }
 
@@ -131,8 +130,7 @@ pub(super) async fn remove_role(
     expected: IfMatch,
 ) -> Result<Json<UserRoles>, Problem> {
     let names = vec![parse_role(&role)?];
-    let roles =
-        identity.change_roles(&caller, id, &expected, RoleChange::Remove, names).await?;
+    let roles = identity.change_roles(&caller, id, &expected, RoleChange::Remove, names).await?;
     Ok(Json(UserRoles { roles }))
 }
 

@@ -50,9 +50,8 @@ fn is_run(characters: &[char]) -> bool {
         return false;
     }
     let pairs = || characters.windows(2).map(|pair| (pair[0], pair[1]));
-    let follows = |sequence: &str, (one, other): (char, char)| {
-        sequence.contains(&format!("{one}{other}"))
-    };
+    let follows =
+        |sequence: &str, (one, other): (char, char)| sequence.contains(&format!("{one}{other}"));
     pairs().all(|(one, other)| one == other)
         || SEQUENCES.iter().any(|sequence| {
             pairs().all(|pair| follows(sequence, pair))
@@ -73,10 +72,23 @@ mod tests {
     #[test]
     fn common_passwords_sequences_and_repetitions_are_predictable() {
         for password in [
-            "password", "password1", "iloveyou!", "passwordpassword", "password12345678", "qwertyuiopasdfghjkl",
-            "123456789012345", "987654321098765", "abcdefghijklmnop", "zyxwvutsrqponmlk", "aaaaaaaaaaaaaaa",
-            "abcabcabcabcabcabc", "1111111122222222", "1q2w3e4r5t6y7u8i9o0p", "....................",
-            "🦀🦀🦀🦀🦀🦀🦀🦀", "correcthorsebatterystaple",
+            "password",
+            "password1",
+            "iloveyou!",
+            "passwordpassword",
+            "password12345678",
+            "qwertyuiopasdfghjkl",
+            "123456789012345",
+            "987654321098765",
+            "abcdefghijklmnop",
+            "zyxwvutsrqponmlk",
+            "aaaaaaaaaaaaaaa",
+            "abcabcabcabcabcabc",
+            "1111111122222222",
+            "1q2w3e4r5t6y7u8i9o0p",
+            "....................",
+            "🦀🦀🦀🦀🦀🦀🦀🦀",
+            "correcthorsebatterystaple",
         ] {
             assert!(is_predictable(password), "{password}");
         }
@@ -85,8 +97,14 @@ mod tests {
     #[test]
     fn other_passwords_are_not() {
         for password in [
-            "", "x", "correct horse lamp staple", "password and seven dwarves", "sunshine over leipzig 47",
-            "k7#mq2!vx9$wz4", "do re mi do re mi", "password#&@$%^*(",
+            "",
+            "x",
+            "correct horse lamp staple",
+            "password and seven dwarves",
+            "sunshine over leipzig 47",
+            "k7#mq2!vx9$wz4",
+            "do re mi do re mi",
+            "password#&@$%^*(",
         ] {
             assert!(!is_predictable(password), "{password}");
         }

@@ -114,7 +114,11 @@ impl Identity {
     }
 
     /// One page of the tenant's users.
-    pub async fn list_users(&self, tenant: Tenant, list: ListUsers) -> Result<Page<Account>, Error> {
+    pub async fn list_users(
+        &self,
+        tenant: Tenant,
+        list: ListUsers,
+    ) -> Result<Page<Account>, Error> {
         let ListUsers { filter, limit, cursor } = list;
         let query = format!("users {filter:?}");
         let after = match cursor {
@@ -160,9 +164,11 @@ impl Identity {
             expected.check(account.version)?;
             account.delete();
             let deleted = UserDeleted { user_id: user };
-            let events = vec![self.event(caller.tenant, &caller.origin, &deleted)];
-            let dropped_links = vec![Purpose::Verification, Purpose::Reset];
-            Ok(Change { events, dropped_links, ..Change::default() })
+            Ok(Change {
+                dropped_links: vec![Purpose::Verification, Purpose::Reset],
+                events: vec![self.event(caller.tenant, &caller.origin, &deleted)],
+                ..Change::default()
+            })
         });
         deleted.await.map(drop)
     }

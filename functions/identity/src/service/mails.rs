@@ -1,4 +1,6 @@
-use contracts::events::{Contact, MailPurpose, PasswordResetRequested, UserCreated, UserMailRequested};
+use contracts::events::{
+    Contact, MailPurpose, PasswordResetRequested, UserCreated, UserMailRequested,
+};
 use kernel::{
     caller::Tenant,
     event::Envelope,
@@ -21,9 +23,15 @@ pub enum MailingError {
 
 impl Identity {
     /// Mails the link that proves a new account's address, if it needs proof.
-    pub async fn welcome(&self, event: &Envelope, created: &UserCreated) -> Result<(), MailingError> {
+    pub async fn welcome(
+        &self,
+        event: &Envelope,
+        created: &UserCreated,
+    ) -> Result<(), MailingError> {
         match &created.verification_nonce {
-            Some(nonce) => self.send_link(event, &created.personal, Purpose::Verification, nonce).await,
+            Some(nonce) => {
+                self.send_link(event, &created.personal, Purpose::Verification, nonce).await
+            }
             None => Ok(()),
         }
     }
@@ -69,7 +77,12 @@ impl Identity {
 
     /// Sends a letter once, however often its event comes. Only a crash between sending and noting
     /// it sends it twice, and a transport that knows the id of the first does not even then.
-    async fn send(&self, event: &Envelope, to: &Contact, letter: &Letter) -> Result<(), MailingError> {
+    async fn send(
+        &self,
+        event: &Envelope,
+        to: &Contact,
+        letter: &Letter,
+    ) -> Result<(), MailingError> {
         let tenant = Tenant::of_event(event);
         if self.store.is_mail_sent(tenant, event).await? {
             return Ok(());

@@ -2,13 +2,7 @@ use contracts::{
     events::{PasswordChanged, PasswordResetRequested, UserVerified},
     identity::{Credentials, PasswordChange, PasswordCheck, UserStatus},
 };
-use kernel::{
-    caller::Tenant,
-    id::UserId,
-    origin::Origin,
-    secret::Secret,
-    validate::Invalid,
-};
+use kernel::{caller::Tenant, id::UserId, origin::Origin, secret::Secret, validate::Invalid};
 
 use super::Identity;
 use crate::{
@@ -91,7 +85,11 @@ impl Identity {
 
     /// Has a link to set a new password mailed, if the address has an account that may use it. The
     /// answer and the work are the same if not.
-    pub async fn request_password_reset(&self, origin: &Origin, email: &Email) -> Result<(), Error> {
+    pub async fn request_password_reset(
+        &self,
+        origin: &Origin,
+        email: &Email,
+    ) -> Result<(), Error> {
         let now = self.clock.now();
         let found = self.store.find_sign_in(email).await?.map(|sign_in| sign_in.account);
         let Some(account) = found.filter(may_reset) else {

@@ -23,8 +23,7 @@ impl Identity {
         expected.check(account.version)?;
         let caller_permissions = Some(caller.permissions.clone());
         let wanted = AssignRoles { change, roles, caller_permissions };
-        let assignment =
-            self.authz.assign(&caller.origin, caller.tenant, user, &wanted).await?;
+        let assignment = self.authz.assign(&caller.origin, caller.tenant, user, &wanted).await?;
         let names: Vec<_> = assignment.roles.iter().map(|role| role.name.clone()).collect();
         // The assignment stands. If showing it fails here, its event does so in a moment.
         if let Err(error) = self.show_roles(caller.tenant, user, &names, assignment.version).await {

@@ -29,7 +29,8 @@ impl Store {
     pub async fn save_no_link(&self, now: Timestamp) -> Result<(), StoreError> {
         let decoy = || {
             let name = secret::random_token();
-            Write::put(Key::new(format!("NOBODY#{}", name.expose()), "link"), &json!({})).expires(now)
+            Write::put(Key::new(format!("NOBODY#{}", name.expose()), "link"), &json!({}))
+                .expires(now)
         };
         self.table.write_all(vec![decoy(), decoy()]).await
     }
@@ -46,7 +47,9 @@ pub fn put(tenant: Tenant, user: UserId, link: &NewLink, events: &[Envelope]) ->
         expires_at: *expires_at,
     };
     [
-        Write::put(current_key(tenant, user, *purpose), &stored).expires(*expires_at).announce(events),
+        Write::put(current_key(tenant, user, *purpose), &stored)
+            .expires(*expires_at)
+            .announce(events),
         Write::put(token_key(fingerprint), &stored).expires(*expires_at),
     ]
 }

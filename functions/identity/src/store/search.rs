@@ -20,8 +20,11 @@ pub fn pk(tenant: Tenant) -> String {
 pub fn entries(tenant: Tenant, account: &Account) -> Vec<Write> {
     let terms = account.search_terms().into_iter().filter(|(place, _)| *place != EMAIL_TERM);
     let put = |(place, term): (&str, String)| {
-        Write::put(entry_key(tenant, account.id, place), &json!({ "id": account.id }))
-            .index(2, &pk(tenant), &term)
+        Write::put(entry_key(tenant, account.id, place), &json!({ "id": account.id })).index(
+            2,
+            &pk(tenant),
+            &term,
+        )
     };
     terms.map(put).collect()
 }
@@ -35,8 +38,7 @@ pub fn changed_entries(tenant: Tenant, before: &Account, after: &Account) -> Vec
     if old == new {
         return Vec::new();
     }
-    let is_gone =
-        |place: &str| place != EMAIL_TERM && new.iter().all(|(known, _)| *known != place);
+    let is_gone = |place: &str| place != EMAIL_TERM && new.iter().all(|(known, _)| *known != place);
     let gone = old.iter().filter(|(place, _)| is_gone(place));
     let delete = |(place, _): &(&str, String)| Write::delete(entry_key(tenant, after.id, place));
     let put = if after.is_deleted() { Vec::new() } else { entries(tenant, after) };

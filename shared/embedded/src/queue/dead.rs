@@ -52,7 +52,7 @@ impl Queues {
     /// # Errors
     /// When the file cannot be written.
     pub async fn redrive(&self, id: i64) -> Result<bool, StoreError> {
-        self.write(move |transaction| revive(transaction, id)).await
+        self.0.write(move |transaction| revive(transaction, id)).await
     }
 
     /// Puts all dead letters of one queue, or of all, back. How many there were.
@@ -61,15 +61,16 @@ impl Queues {
     /// When the file cannot be written; then none is put back.
     pub async fn redrive_all(&self, queue: Option<&str>) -> Result<u64, StoreError> {
         let queue = queue.map(str::to_owned);
-        self.write(move |transaction| {
-            let sql = "SELECT id FROM messages
+        self.0
+            .write(move |transaction| {
+                let sql = "SELECT id FROM messages
                        WHERE state = 'dead' AND (?1 IS NULL OR queue = ?1) ORDER BY id";
-            let mut statement = transaction.prepare(sql)?;
-            let ids: Vec<i64> =
-                statement.query_map([queue], |row| row.get(0))?.collect::<Result<_, _>>()?;
-            ids.iter().try_fold(0, |count, id| Ok(count + u64::from(revive(transaction, *id)?)))
-        })
-        .await
+                let mut statement = transaction.prepare(sql)?;
+                let ids: Vec<i64> =
+                    statement.query_map([queue], |row| row.get(0))?.collect::<Result<_, _>>()?;
+                ids.iter().try_fold(0, |count, id| Ok(count + u64::from(revive(transaction, *id)?)))
+            })
+            .await
     }
 }
 

@@ -157,3 +157,12 @@ async fn expired_items_are_removed_at_start_and_their_records_too() {
     settled(&pipeline).await;
     pipeline.stop().await;
 }
+
+#[tokio::test]
+async fn a_folder_has_one_pipeline_at_a_time() {
+    let (store, wake, _table) = open(&Place::Memory).await;
+    let first = start(&store, wake.clone(), Probe::willing());
+    assert!(Pipeline::start(&store, wake.clone(), Vec::new()).is_err());
+    first.stop().await;
+    Pipeline::start(&store, wake, Vec::new()).unwrap();
+}

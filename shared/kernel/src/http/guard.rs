@@ -33,7 +33,7 @@ pub async fn guard_public(
         span.record("user_id", context.user_id.to_string());
     }
     let refusal = match routes.find(request.method(), path.as_str()).map(|route| route.access) {
-        None => Some(NOT_FOUND.problem("no such route")),
+        None => Some(routes.unknown_route(path.as_str())),
         Some(Access::Public) => None,
         Some(Access::SignedIn) => context.is_none().then(unauthenticated),
         Some(Access::Permission(permission)) => match context {

@@ -13,7 +13,7 @@ use crate::{
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateUser {
-    #[schema(format = Email, min_length = 6, max_length = 254, example = "grace@example.org")]
+    #[schema(format = Email, min_length = 5, max_length = 254, example = "grace@example.org")]
     email: String,
     /// Absent when the person is to choose one by a password reset.
     #[serde(default)]

@@ -65,8 +65,8 @@ impl ListUsersQuery {
         let role = role.and_then(|role| violations.field("?role", text(&role, 1, MAX_TEXT)));
         let (created_from, created_to) = (created_from.map(storable), created_to.map(storable));
         if created_from.zip(created_to).is_some_and(|(from, to)| from > to) {
-            let rule = Invalid::new("range.invalid", "must not be earlier than `created_from`");
-            violations.add("?created_to", rule);
+            let invalid = Invalid::new("range.invalid", "must not be earlier than `created_from`");
+            violations.add("?created_to", invalid);
         }
         violations.finish()?;
         let filter = UserFilter {
