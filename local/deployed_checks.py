@@ -2,6 +2,7 @@
 
 import base64
 import json
+import pathlib
 import time
 import uuid
 
@@ -9,6 +10,7 @@ import boto3
 import botocore.exceptions
 
 PATIENCE = 90
+SAMPLES = pathlib.Path(__file__).resolve().parent.parent / "events" / "samples"
 
 
 def events_reach_the_audit_log(deployed):
@@ -68,11 +70,22 @@ def functions_may_do_their_work_only(deployed):
     assert "Item" not in tenant.get_item(TableName=deployed.name("tenant"), Key=key)
 
 
+def samples_are_answered(deployed):
+    """The samples in events/samples are what the functions take"""
+    for sample in sorted(SAMPLES.glob("*.json")):
+        reply = deployed.lambdas.invoke(FunctionName=deployed.name(sample.stem), Payload=sample.read_bytes())
+        answer = json.loads(reply["Payload"].read())
+        assert "FunctionError" not in reply, f"{sample.name}: {answer}"
+        assert not (answer or {}).get("batchItemFailures"), f"{sample.name}: {answer}"
+        assert (answer or {}).get("statusCode", 200) < 500, f"{sample.name}: {answer}"
+
+
 CHECKS = [
     events_reach_the_audit_log,
     events_wait_for_the_bus,
     poison_ends_in_the_dead_letters,
     functions_may_do_their_work_only,
+    samples_are_answered,
 ]
 
 

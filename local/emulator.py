@@ -3,10 +3,12 @@
 The version is pinned in requirements-emulator.txt, since the repairs reach into it.
 """
 
+import email.utils
 import functools
+import json
 
 import ministack.app as app
-from ministack.core import iam_evaluator
+from ministack.core import iam_actions, iam_evaluator
 from ministack.services import dynamodb
 from ministack.services.cloudformation import _stacks, engine
 from ministack.services.cloudformation import provisioners
@@ -93,5 +95,18 @@ resolve_condition_key = iam_evaluator._resolve_condition_key
 iam_evaluator._resolve_condition_key = lambda key, context: (
     "true" if key.lower() == "aws:securetransport" else resolve_condition_key(key, context)
 )
+
+# A mail belongs to its sender's identity, not to everything.
+ses_resource = iam_actions._ses_v2_resource_arn
+
+
+def ses_resource_with_sender(method, path, body, region, account):
+    if path.rstrip("/") != "/v2/email/outbound-emails":
+        return ses_resource(method, path, body, region, account)
+    _, sender = email.utils.parseaddr(json.loads(body).get("FromEmailAddress", ""))
+    return f"arn:aws:ses:{region}:{account}:identity/{sender}"
+
+
+iam_actions._ses_v2_resource_arn = ses_resource_with_sender
 
 app.main()

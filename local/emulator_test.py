@@ -33,6 +33,9 @@ STAGE = "test"
 
 def main():
     arguments = parse_arguments()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Also where the shell has told its background jobs to ignore them.
+        signal.signal(number, signal.default_int_handler)
     WORK.mkdir(parents=True, exist_ok=True)
     port = arguments.port or free_port()
     endpoint = f"http://127.0.0.1:{port}"
@@ -101,6 +104,8 @@ def parse_arguments():
 def emulator(port, endpoint, keep):
     """A running emulator, which enforces IAM."""
     step("Starting the emulator")
+    if responds(f"{endpoint}/_ministack/ready"):
+        raise RuntimeError(f"another emulator runs at {endpoint}")
     python = ROOT / ".venv-emu" / "bin" / "python"
     log = WORK / "emulator.log"
     # Functions inherit everything: nothing of the caller's may get in, least of all AWS credentials.

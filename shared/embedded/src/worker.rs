@@ -156,8 +156,8 @@ impl Worker {
 
     /// The consumer's results, one per event, or why it gave none.
     async fn call(&self, events: &[Envelope]) -> Result<Vec<Result<(), ConsumeError>>, String> {
-        let consuming = AssertUnwindSafe(self.consumer.consume_batch(events)).catch_unwind();
-        match tokio::time::timeout(TIME_LIMIT, consuming).await {
+        let consuming = AssertUnwindSafe(async { self.consumer.consume_batch(events).await });
+        match tokio::time::timeout(TIME_LIMIT, consuming.catch_unwind()).await {
             Ok(Ok(results)) if results.len() == events.len() => Ok(results),
             Ok(Ok(results)) => {
                 Err(format!("the consumer gave {} results for {}", results.len(), events.len()))

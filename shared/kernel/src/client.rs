@@ -60,7 +60,7 @@ pub trait Transport: Send + Sync + 'static {
 pub enum CallError {
     /// The callee understood and said no; its problem is meant for our caller or for our code.
     #[error("{}: {}", .0.code, .0.detail)]
-    Refused(Document),
+    Refused(Box<Document>),
     /// The callee did not answer, or not sensibly.
     #[error("service `{service}`: {reason}")]
     Unavailable { service: &'static str, reason: String },
@@ -189,7 +189,9 @@ impl ServiceClient {
                 .map_err(|error| self.unavailable(format!("its answer does not parse: {error}")));
         }
         match serde_json::from_slice::<Document>(&reply.body) {
-            Ok(document) if reply.status.is_client_error() => Err(CallError::Refused(document)),
+            Ok(document) if reply.status.is_client_error() => {
+                Err(CallError::Refused(Box::new(document)))
+            }
             _ => Err(self.unavailable(format!("answered {}", reply.status))),
         }
     }

@@ -154,13 +154,12 @@ const KEY_TEXT_LENGTH: usize = 43;
 /// When the store fails, or holds a text that is too short to be a key.
 pub async fn platform_key(store: &dyn SecretStore, purpose: &str) -> Result<Key, SecretStoreError> {
     let name = "platform-key";
-    let text = match store.get(name).await? {
-        Some(text) => text,
-        None => {
-            let fresh = random_token();
-            store.put(name, &fresh).await?;
-            fresh
-        }
+    let text = if let Some(text) = store.get(name).await? {
+        text
+    } else {
+        let fresh = random_token();
+        store.put(name, &fresh).await?;
+        fresh
     };
     if text.expose().len() < KEY_TEXT_LENGTH {
         return Err(SecretStoreError(format!(

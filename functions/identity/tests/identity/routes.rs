@@ -17,13 +17,3 @@ async fn every_route_of_the_manifest_has_a_handler_and_no_handler_is_without() {
     }
     assert_eq!(handled, declared);
 }
-#[tokio::test]
-async fn zz_dump() {
-    let world = World::open().await;
-    let document = serde_json::to_value(&world.module.document().api).unwrap();
-    println!("{}", serde_json::to_string_pretty(&document["components"]["schemas"]["UpdateUser"]).unwrap());
-    println!("{}", serde_json::to_string_pretty(&document["components"]["schemas"]["CreateUser"]).unwrap());
-    println!("{}", serde_json::to_string_pretty(&document["paths"]["/api/v1/users"]["get"]).unwrap());
-    println!("{:?}", document["components"]["schemas"].as_object().unwrap().keys().collect::<Vec<_>>());
-    println!("{}", serde_json::to_string_pretty(&document["components"]["schemas"]["Page_User"]).unwrap());
-}

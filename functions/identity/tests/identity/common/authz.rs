@@ -38,7 +38,9 @@ impl FakeAuthorization {
 }
 
 fn refused(kind: Kind) -> CallError {
-    CallError::Refused(kind.problem("the fake refuses").document("/internal/authz", "test"))
+    CallError::Refused(Box::new(
+        kind.problem("the fake refuses").document("/internal/authz", "test"),
+    ))
 }
 
 #[async_trait]

@@ -1,0 +1,103 @@
+//! Managing users, seen from outside.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::target::{PASSWORD, Target, eventually, unique_email};
+
+#[tokio::test]
+async fn a_user_is_created_changed_suspended_and_deleted() {
+    let target = Target::get().await;
+    let operator = target.operator().await;
+    let grace = target.colleague(&operator, &["member"]).await;
+    let path = format!("/api/v1/users/{}", grace.id);
+
+    let found = operator.client.get(&path).await;
+    let etag = found.header("etag").to_owned();
+    assert!(!etag.is_empty());
+    let known = [("if-none-match", etag.as_str())];
+    let unchanged = operator.client.call(Method::GET, &path, None, &known).await;
+    assert_eq!(unchanged.status.as_u16(), 304);
+
+    let change = json!({"first_name": "Amazing"});
+    let matching = [("if-match", etag.as_str())];
+    let changed = operator.client.call(Method::PATCH, &path, Some(&change), &matching).await;
+    assert_eq!(changed.expect(200)["first_name"], "Amazing");
+    let stale = operator.client.call(Method::PATCH, &path, Some(&change), &matching).await;
+    stale.expect_problem(412, "request.precondition_failed");
+
+    let suspend = format!("{path}/suspend");
+    let suspended = operator.client.post(&suspend, &json!({})).await.expect(200);
+    assert_eq!(suspended["status"], "suspended");
+    eventually(|| async {
+        (grace.client.get("/api/v1/auth/me").await.status == 401).then_some(())
+    })
+    .await;
+    target.try_sign_in(&grace.email, PASSWORD).await.expect_problem(403, "auth.suspended");
+    operator.client.post(&format!("{path}/activate"), &json!({})).await.expect(200);
+    target.sign_in(&grace.email, PASSWORD).await;
+
+    operator.client.delete(&path).await.expect(204);
+    operator.client.get(&path).await.expect_problem(404, "user.not_found");
+    let refused = target.try_sign_in(&grace.email, PASSWORD).await;
+    refused.expect_problem(401, "auth.invalid_credentials");
+}
+
+#[tokio::test]
+async fn lists_go_on_where_they_ended_and_find_by_prefix() {
+    let target = Target::get().await;
+    let operator = target.operator().await;
+    let batch = unique_email("x").split('@').next().unwrap().to_owned();
+    let mut created = Vec::new();
+    for n in 0..5 {
+        let email = format!("{batch}-{n}@example.org");
+        let body = json!({"email": email, "first_name": "Zoë", "last_name": format!("N{n}")});
+        let user = operator.client.post("/api/v1/users", &body).await.expect(201);
+        created.push(user["id"].clone());
+    }
+    let mut seen = Vec::new();
+    let mut path = format!("/api/v1/users?limit=2&q={batch}");
+    loop {
+        let page = operator.client.get(&path).await.expect(200);
+        seen.extend(page["items"].as_array().unwrap().iter().map(|user| user["id"].clone()));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/api/v1/users?limit=2&q={batch}&cursor={cursor}");
+        let moved = format!("/api/v1/users?limit=2&cursor={cursor}");
+        operator.client.get(&moved).await.expect_problem(422, "request.invalid");
+    }
+    seen.sort_by_key(ToString::to_string);
+    created.sort_by_key(ToString::to_string);
+    assert_eq!(seen, created);
+}
+
+#[tokio::test]
+async fn an_address_belongs_to_one_account() {
+    let target = Target::get().await;
+    let operator = target.operator().await;
+    let email = unique_email("one");
+    let body = |email: &str| json!({"email": email, "first_name": "A", "last_name": "B"});
+    let attempts = (0..8).map(|n| {
+        let spelled = if n % 2 == 0 { email.clone() } else { email.to_uppercase() };
+        let (client, body) = (operator.client.clone(), body(&spelled));
+        tokio::spawn(async move { client.post("/api/v1/users", &body).await.status.as_u16() })
+    });
+    let mut statuses = Vec::new();
+    for attempt in attempts.collect::<Vec<_>>() {
+        statuses.push(attempt.await.unwrap());
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
+}
+
+#[tokio::test]
+async fn people_change_their_own_profile() {
+    let target = Target::get().await;
+    let ada = target.member().await;
+    let change = json!({"first_name": "Augusta Ada", "avatar_url": "https://example.org/ada.png"});
+    ada.client.patch("/api/v1/users/me", &change).await.expect(200);
+    let me = ada.client.get("/api/v1/users/me").await.expect(200);
+    assert_eq!(me["first_name"], "Augusta Ada");
+    assert_eq!(me["avatar_url"], "https://example.org/ada.png");
+    let wrong = json!({"first_name": "", "avatar_url": "javascript:alert(1)", "role": "owner"});
+    ada.client.patch("/api/v1/users/me", &wrong).await.expect_problem(422, "request.invalid");
+}
