@@ -3,6 +3,7 @@
 import base64
 import json
 import pathlib
+import secrets
 import time
 import uuid
 
@@ -10,6 +11,9 @@ import boto3
 import botocore.exceptions
 
 PATIENCE = 90
+# As in shared/contracts/src/lib.rs.
+PLATFORM_TENANT = "00000000-0000-7000-8000-000000000000"
+DEMO_TENANT = "00000000-0000-7000-8000-00000000de30"
 SAMPLES = pathlib.Path(__file__).resolve().parent.parent / "events" / "samples"
 
 
@@ -92,8 +96,8 @@ CHECKS = [
 class Deployed:
     """A deployed stage, and what the checks do with it."""
 
-    def __init__(self, endpoint, region, stage, url):
-        self.endpoint, self.region, self.stage, self.url = endpoint, region, stage, url
+    def __init__(self, endpoint, region, stage):
+        self.endpoint, self.region, self.stage = endpoint, region, stage
         self.lambdas = self.client("lambda")
         self.sqs = self.client("sqs")
         self.dynamodb = self.client("dynamodb")
@@ -132,13 +136,26 @@ class Deployed:
             for page in functions for function in page["Functions"]
         }
 
-    def make_tenant(self):
+    def make_tenant(self, identifier=None, slug=None):
         """Has the tenant service make a tenant, as another service would; gives its id."""
-        identifier = str(uuid.uuid4())
+        identifier = identifier or str(uuid.uuid4())
         self.call("tenant", "PUT", f"/internal/tenant/tenants/{identifier}", {
-            "name": "Check", "slug": f"check-{identifier}",
+            "name": "Check", "slug": slug or f"check-{identifier}",
         })
         return identifier
+
+    def make_operator(self):
+        """Makes the platform's first user and the tenant that people register with, once."""
+        self.make_tenant(PLATFORM_TENANT, "platform")
+        self.make_tenant(DEMO_TENANT, "demo")
+        email, password = "operator@example.org", secrets.token_urlsafe(24)
+        place = f"tenants/{PLATFORM_TENANT}/users/{uuid.uuid4()}"
+        self.call("identity", "PUT", f"/internal/identity/{place}", {
+            "email": email, "password": password, "first_name": "Olivia", "last_name": "Operator",
+        })
+        roles = {"change": "set", "roles": ["owner"], "caller_permissions": None}
+        self.call("authz", "PUT", f"/internal/authz/{place}/roles", roles)
+        return email, password
 
     def call(self, service, method, path, body):
         """A call of an internal route, as `shared/aws/src/invoke.rs` makes it."""

@@ -29,6 +29,7 @@ WORK = ROOT / ".aws-sam" / "emulator"
 REGION = "us-east-1"
 STACK = "plinth-test"
 STAGE = "test"
+SUITE = ["cargo", "test", "--locked", "--package", "local", "--test", "e2e"]
 
 
 def main():
@@ -52,7 +53,7 @@ def main():
             wait_for("an answer of the deployed API", lambda: answers(url))
             say(f"deployed at {url}")
             if arguments.keep:
-                wait_for_the_end(url, endpoint)
+                wait_for_the_end(deployed_checks.Deployed(endpoint, REGION, STAGE), url)
                 return
             test(arguments, environment, url, endpoint)
         except BaseException as error:
@@ -63,11 +64,17 @@ def main():
 
 
 def test(arguments, environment, url, endpoint):
-    if arguments.suite:
-        step("Running the end-to-end suite")
-        suite = {**environment, "PLINTH_URL": url, "PLINTH_STAGE": STAGE}
-        run(arguments.suite, suite)
-    deployed = deployed_checks.Deployed(endpoint, REGION, STAGE, url)
+    deployed = deployed_checks.Deployed(endpoint, REGION, STAGE)
+    step("Running the end-to-end suite")
+    email, password = deployed.make_operator()
+    suite = {
+        **environment,
+        "PLINTH_URL": url,
+        "PLINTH_MAIL_URL": endpoint,
+        "PLINTH_OPERATOR_EMAIL": email,
+        "PLINTH_OPERATOR_PASSWORD": password,
+    }
+    run(arguments.suite or SUITE, suite)
     for check in deployed_checks.CHECKS:
         step(check.__doc__)
         check(deployed)
@@ -93,7 +100,7 @@ def parse_arguments():
     parser.add_argument("--port", type=int, help="port of the emulator (default: a free one)")
     parser.add_argument("--keep", action="store_true", help="deploy, then leave the emulator running until Ctrl-C")
     parser.add_argument("--no-build", action="store_true", help="deploy what `sam build` has built before")
-    parser.add_argument("suite", nargs="*", help="command of the end-to-end suite, after `--`")
+    parser.add_argument("suite", nargs="*", help="another command for the end-to-end suite, after `--`")
     return parser.parse_args()
 
 
@@ -205,8 +212,10 @@ def responds(url):
 # ---- For people -------------------------------------------------------------------------------------
 
 
-def wait_for_the_end(url, endpoint):
-    say(json.dumps({"ready": True, "url": url, "endpoint": endpoint}))
+def wait_for_the_end(deployed, url):
+    email, password = deployed.make_operator()
+    operator = {"email": email, "password": password}
+    say(json.dumps({"ready": True, "url": url, "endpoint": deployed.endpoint, "operator": operator}))
     say("Ctrl-C ends it")
     with contextlib.suppress(KeyboardInterrupt):
         signal.pause()

@@ -56,7 +56,11 @@ async fn note_address(
 ) -> Response {
     let ip_address = Some(address.ip().to_string());
     request.extensions_mut().insert(Gateway { ip_address, authorizer: None });
-    next.run(request).await
+    // In a task of its own, as on Lambda: a client that goes away does not stop the work half-way.
+    match tokio::spawn(next.run(request)).await {
+        Ok(response) => response,
+        Err(error) => Problem::internal(error).render("", ""),
+    }
 }
 
 /// Lets the authorizer decide, and hands its finding to the function as API Gateway would.

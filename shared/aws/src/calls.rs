@@ -79,7 +79,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Also calls `after_write` whenever a write has succeeded.
+    /// Also calls `after_write` after each attempt to write.
     pub fn notifying(after_write: AfterWrite) -> Self {
         Self { after_write: Some(after_write) }
     }
@@ -116,7 +116,7 @@ impl Intercept for Recorder {
 
     fn read_after_execution(
         &self,
-        context: &FinalizerInterceptorContextRef<'_>,
+        _: &FinalizerInterceptorContextRef<'_>,
         _: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
@@ -127,9 +127,8 @@ impl Intercept for Recorder {
         metrics::counter!("table_calls_total", "operation" => operation).increment(1);
         // Outside a `Ledger::of`, nobody counts.
         let _ = CURRENT.try_with(|ledger| ledger.add(Call { operation, started, ended }));
-        let succeeded = context.output_or_error().is_some_and(|outcome| outcome.is_ok());
-        if succeeded
-            && is_write(operation)
+        // Also after a failure: the store may have written all the same.
+        if is_write(operation)
             && let Some(after_write) = &self.after_write
         {
             after_write();

@@ -103,6 +103,15 @@ impl Environment {
         Ok(Self::new(role, Sources::from_environment(None)?, sdk::config().await))
     }
 
+    /// A deployed stage as an operator's tool reaches it, with the operator's own rights: the clients of
+    /// its services, and the secrets of one of them.
+    pub async fn of_stage(stage: &str, service: &str) -> Self {
+        let sources = Sources::empty()
+            .with(FUNCTION_PREFIX, &format!("plinth-{stage}-"))
+            .with(SECRETS_PREFIX, &format!("plinth/{stage}/{service}/"));
+        Self::new(Role::Api, sources, sdk::config().await)
+    }
+
     fn new(role: Role, sources: Sources, sdk: SdkConfig) -> Self {
         Self {
             role,

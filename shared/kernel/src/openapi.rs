@@ -48,6 +48,8 @@ pub fn assemble(
         schemas.extend(take_object(&mut part, "/components/schemas"));
         problems.extend(document.problems);
     }
+    problems.sort_by_key(|kind| kind.code);
+    problems.dedup();
     json!({
         "openapi": "3.1.0",
         "info": {

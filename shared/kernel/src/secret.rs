@@ -159,7 +159,8 @@ pub async fn platform_key(store: &dyn SecretStore, purpose: &str) -> Result<Key,
     } else {
         let fresh = random_token();
         store.put(name, &fresh).await?;
-        fresh
+        // Another instance may have made one at the same time; what is stored now counts for both.
+        store.get(name).await?.unwrap_or(fresh)
     };
     if text.expose().len() < KEY_TEXT_LENGTH {
         return Err(SecretStoreError(format!(

@@ -80,6 +80,14 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// Parses a JSON body into `T`; see [`JsonBody`] for the problems.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Serde would take an array for a struct, field by field.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::invalid(vec![Violation {
+            pointer: String::new(),
+            code: "field.invalid".to_owned(),
+            detail: "must be an object".to_owned(),
+        }]));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let inner = error.inner();
@@ -190,6 +198,7 @@ mod tests {
 
     #[test]
     fn what_is_not_json_is_malformed() {
+        assert_eq!(violation(r#"[[]]"#), (String::new(), "field.invalid".to_owned()));
         for body in ["", "{", "nul", "{\"lines\":[]} x"] {
             let problem = parse::<Order>(body.as_bytes()).unwrap_err();
             assert_eq!(problem.kind(), MALFORMED, "{body}");
