@@ -29,7 +29,7 @@ def events_wait_for_the_bus(deployed):
     stream = deployed.function("tenant-stream")
     with deployed.environment(stream, AWS_ENDPOINT_URL_EVENTBRIDGE="http://127.0.0.1:1"):
         tenants = [deployed.make_tenant() for _ in range(3)]
-        time.sleep(3)
+        wait_for("a failure to publish", lambda: deployed.has_logged(stream, "Connection refused"))
         assert not any(deployed.audit_entries(tenant) for tenant in tenants), "the bus was not down"
     wait_for("the audit entries", lambda: all(deployed.audit_entries(tenant) for tenant in tenants))
     assert [deployed.audit_entries(tenant) for tenant in tenants] == [1, 1, 1], "an event counted twice"
@@ -101,6 +101,7 @@ class Deployed:
         self.lambdas = self.client("lambda")
         self.sqs = self.client("sqs")
         self.dynamodb = self.client("dynamodb")
+        self.logs = self.client("logs")
 
     def client(self, service, key="test", secret="test", token=None):
         return boto3.client(
@@ -181,6 +182,10 @@ class Deployed:
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=self.name("audit"))
         items = [json.dumps(item) for page in pages for item in page["Items"]]
         return sum('"tenant.created"' in item and tenant in item for item in items)
+
+    def has_logged(self, function, text):
+        events = self.logs.filter_log_events(logGroupName=f"/aws/lambda/{function}")["events"]
+        return any(text in event["message"] for event in events)
 
     def environment(self, function, **variables):
         return ChangedEnvironment(self.lambdas, function, variables)

@@ -1,10 +1,11 @@
 //! The platform in one process, and the `plinth` command.
 //!
-//! [`platform`] is the composition root: it builds every module on the embedded store, plugs them into
-//! each other, and puts the [`gateway`] in front. What runs here is the code that is deployed; only the
-//! parts that stand in for AWS (`embedded`) differ.
+//! [`composition`] is the composition root: it builds every module on the embedded store. [`platform`]
+//! plugs them into each other, carries their events, and puts the [`gateway`] in front. What runs here
+//! is the code that is deployed; only the parts that stand in for AWS (`embedded`) differ.
 
 pub mod commands;
+pub mod composition;
 mod credentials;
 mod gateway;
 mod pages;

@@ -1,17 +1,13 @@
-//! The composition root: every module on the embedded store, in one process.
+//! The platform in one process: the composition on the embedded store, its events, a server in front.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use aws::{Recorder, Table};
-use contracts::generated::{self, MODULES};
-use embedded::{Mailbox, Pipeline, Place, SecretFile, Store, Subscription};
+use aws::Recorder;
+use embedded::{Pipeline, Place, Store};
 use kernel::{
-    client::{ServiceClient, Switchboard},
-    clock::{Clock, SystemClock},
+    client::Switchboard,
     config::{ConfigErrors, Sources},
-    cursor::Cursors,
     module::Module,
-    secret::{Key, SecretStore, platform_key},
 };
 use tokio::{
     net::TcpListener,
@@ -19,7 +15,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::{credentials::Credentials, gateway, seed::Seeder};
+use crate::{composition::Composition, credentials::Credentials, gateway};
 
 /// How long requests under way may take to finish when the platform stops.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -60,76 +56,6 @@ pub struct Platform {
     _store: Store,
 }
 
-/// What modules are built with.
-struct Parts<'a> {
-    store: &'a Store,
-    sources: &'a Sources,
-    secrets: Arc<dyn SecretStore>,
-    mailbox: Arc<Mailbox>,
-    clock: Arc<dyn Clock>,
-    cursors: Cursors,
-    refresh_key: Key,
-    link_key: Key,
-    switchboard: Switchboard,
-}
-
-impl Parts<'_> {
-    async fn table(&self, module: &str) -> Result<Table, StartError> {
-        Ok(self.store.table(generated::module(module)).await?)
-    }
-
-    fn client(&self, service: &'static str) -> Arc<ServiceClient> {
-        Arc::new(ServiceClient::new(service, Arc::new(self.switchboard.clone())))
-    }
-
-    /// Every module, dependencies first.
-    async fn modules(&self) -> Result<Vec<Module>, StartError> {
-        let (clock, cursors) = (&self.clock, &self.cursors);
-        let audit = audit::module(audit::Ports {
-            table: self.table("audit").await?,
-            clock: clock.clone(),
-            cursors: cursors.clone(),
-        });
-        let authz = authz::module(
-            self.sources,
-            authz::Ports {
-                table: self.table("authz").await?,
-                clock: clock.clone(),
-                cursors: cursors.clone(),
-            },
-        )?;
-        let tenant = tenant::module(
-            self.sources,
-            tenant::Ports { table: self.table("tenant").await?, clock: clock.clone() },
-        )?;
-        let identity = identity::module(
-            self.sources,
-            identity::Ports {
-                table: self.table("identity").await?,
-                authz: self.client("authz"),
-                mailer: self.mailbox.clone(),
-                clock: clock.clone(),
-                cursors: cursors.clone(),
-                link_key: self.link_key.clone(),
-            },
-        )?;
-        let auth = auth::module(
-            self.sources,
-            auth::Ports {
-                table: self.table("auth").await?,
-                identities: self.client("identity"),
-                authz: self.client("authz"),
-                tenants: self.client("tenant"),
-                secrets: self.secrets.clone(),
-                clock: clock.clone(),
-                cursors: cursors.clone(),
-                refresh_key: self.refresh_key.clone(),
-            },
-        )?;
-        Ok(vec![audit, authz, tenant, identity, auth])
-    }
-}
-
 impl Platform {
     /// Starts everything; when this returns, the address answers.
     ///
@@ -157,45 +83,17 @@ impl Platform {
         let wake = written.clone();
         let recorder = Recorder::notifying(Arc::new(move || wake.notify_one()));
         let store = Store::open(&place, recorder).await?;
-        let secrets: Arc<dyn SecretStore> = Arc::new(SecretFile::open(store.folder())?);
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let mailbox = Arc::new(Mailbox::open(store.folder(), clock.clone())?);
-        let parts = Parts {
-            store: &store,
-            sources: &sources,
-            mailbox: mailbox.clone(),
-            clock: clock.clone(),
-            cursors: Cursors::new(platform_key(&*secrets, "cursor").await?),
-            refresh_key: platform_key(&*secrets, "refresh").await?,
-            link_key: platform_key(&*secrets, "link").await?,
-            switchboard: Switchboard::new(),
-            secrets,
-        };
-        let modules = parts.modules().await?;
-        let authorizer = Arc::new(authorizer::Authorizer::new(
-            &sources,
-            authorizer::Ports {
-                sessions: parts.client("auth"),
-                authz: parts.client("authz"),
-                clock,
-            },
-        )?);
-        let routers: HashMap<_, _> =
-            modules.iter().map(|module| (module.name, module.internal_router())).collect();
-        parts.switchboard.connect(routers);
-        for hook in modules.iter().flat_map(|module| &module.lifecycle) {
+        let switchboard = Switchboard::new();
+        let composition =
+            Composition::build(&store, &sources, Arc::new(switchboard.clone())).await?;
+        switchboard.connect(composition.internal_routers());
+        for hook in composition.modules.iter().flat_map(|module| &module.lifecycle) {
             hook.start().await;
         }
-        let pipeline = Pipeline::start(&store, written, subscriptions(&modules, &authorizer))?;
+        let pipeline = Pipeline::start(&store, written, composition.subscriptions())?;
+        let credentials = composition.seed(&sources).await?;
 
-        let credentials = Credentials::load_or_make(&*parts.secrets, &sources).await?;
-        let seeder = Seeder {
-            tenants: parts.client("tenant"),
-            identities: parts.client("identity"),
-            authz: parts.client("authz"),
-        };
-        seeder.seed(&credentials).await?;
-
+        let Composition { modules, authorizer, mailbox, .. } = composition;
         let router = gateway::router(&sources, &modules, authorizer, mailbox, &url)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
@@ -239,19 +137,4 @@ fn with_address(mut sources: Sources, url: &str) -> Sources {
         }
     }
     sources
-}
-
-/// Who hears of what: as the manifests say, and the authorizer, which forgets what has changed.
-fn subscriptions(modules: &[Module], authorizer: &authorizer::Authorizer) -> Vec<Subscription> {
-    let declared = modules.iter().filter_map(|module| {
-        let spec = MODULES.iter().find(|spec| spec.name == module.name)?;
-        let consumer = module.consumer.clone()?;
-        Some(Subscription { module: module.name, patterns: spec.consumes, consumer })
-    });
-    let forgetting = Subscription {
-        module: "authorizer",
-        patterns: authorizer::FORGET_ON,
-        consumer: Arc::new(authorizer.forgetting()),
-    };
-    declared.chain([forgetting]).collect()
 }

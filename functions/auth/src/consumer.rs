@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use contracts::events::{PasswordChanged, RevocationReason, UserDeleted, UserSuspended};
+use jiff::Timestamp;
 use kernel::{
     caller::Tenant,
     event::{ConsumeError, Consumer, Envelope, EventData},
@@ -19,12 +20,15 @@ pub struct EndSessions(pub Arc<Service>);
 impl Consumer for EndSessions {
     async fn consume(&self, event: &Envelope) -> Result<(), ConsumeError> {
         if let Some(changed) = parse::<PasswordChanged>(event)? {
-            let reason = RevocationReason::PasswordChanged;
-            self.end(event, changed.user_id, changed.kept_session_id, reason).await
+            // Up to the change: a sign-in with the new password is a new one.
+            let (moment, reason) = (event.time, RevocationReason::PasswordChanged);
+            self.end(event, changed.user_id, moment, changed.kept_session_id, reason).await
         } else if let Some(suspended) = parse::<UserSuspended>(event)? {
-            self.end(event, suspended.user_id, None, RevocationReason::UserSuspended).await
+            let reason = RevocationReason::UserSuspended;
+            self.end(event, suspended.user_id, self.0.clock.now(), None, reason).await
         } else if let Some(deleted) = parse::<UserDeleted>(event)? {
-            self.end(event, deleted.user_id, None, RevocationReason::UserDeleted).await
+            let reason = RevocationReason::UserDeleted;
+            self.end(event, deleted.user_id, self.0.clock.now(), None, reason).await
         } else {
             Ok(())
         }
@@ -32,16 +36,16 @@ impl Consumer for EndSessions {
 }
 
 impl EndSessions {
-    /// Up to the moment of the event: a sign-in after it is a new one.
     async fn end(
         &self,
         event: &Envelope,
         user: UserId,
+        moment: Timestamp,
         kept: Option<SessionId>,
         reason: RevocationReason,
     ) -> Result<(), ConsumeError> {
         let (origin, tenant) = (event.origin(), Tenant::of_event(event));
-        let ended = self.0.end_sessions(&origin, tenant, user, event.time, kept, reason);
+        let ended = self.0.end_sessions(&origin, tenant, user, moment, kept, reason);
         ended.await.map_err(ConsumeError::retry)
     }
 }

@@ -1,8 +1,9 @@
 //! The keys that sign access tokens (ES256), their rotation, and the tokens themselves.
 //!
 //! The ring is one secret: the signing key, and the public halves of its predecessors until the last
-//! token that they signed has died. Instances read it again every [`REFRESH`], so a rotation reaches
-//! all of them; verifiers fetch a key they do not know when a token names it.
+//! token that they signed has died. Instances ask the secret store again every [`REFRESH`]; the store may
+//! remember for minutes what it has read, so a rotation reaches everybody within [`LAG`]. Verifiers
+//! fetch a key they do not know when a token names it.
 
 use std::{
     sync::{Arc, PoisonError, RwLock},
@@ -28,8 +29,9 @@ use serde::{Deserialize, Serialize};
 const SECRET_NAME: &str = "signing-keys";
 /// How long an instance works with the ring it has read.
 const REFRESH: Duration = Duration::from_secs(60);
-/// Verifiers' clocks and caches may lag behind by this much.
-const LAG: SignedDuration = SignedDuration::from_mins(5);
+/// How long an instance may go on signing with a key that was retired: [`REFRESH`] and what the secret
+/// store remembers (5 min on AWS), with a margin for clocks.
+const LAG: SignedDuration = SignedDuration::from_mins(10);
 
 /// The ring could not be read or made.
 #[derive(Debug, thiserror::Error)]

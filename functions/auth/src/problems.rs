@@ -62,6 +62,8 @@ pub enum AuthError {
     SessionNotFound,
     #[error("the account behind a valid token is gone")]
     AccountGone,
+    #[error("others change the same at the same time, again and again")]
+    Contended,
     #[error("the request is not valid")]
     Invalid(#[source] Problem),
     #[error("service call")]
@@ -94,7 +96,8 @@ impl From<AuthError> for Problem {
             AuthError::SessionNotFound => {
                 SESSION_NOT_FOUND.problem("no session of yours has this id")
             }
-            AuthError::AccountGone => problem::UNAUTHENTICATED.problem("the account is gone"),
+            AuthError::AccountGone => Self::bad_token("the account is gone"),
+            AuthError::Contended => problem::CONFLICT.problem("try again"),
             AuthError::Invalid(problem) => problem,
             AuthError::Call(error) => passed_on(
                 error,

@@ -43,11 +43,12 @@ impl Store {
     /// Stores a new session. With `cleared`, the failures counted before are forgotten with it.
     pub async fn create_session(
         &self,
+        tenant: Tenant,
         session: &Session,
         cleared: Option<&str>,
         events: &[Envelope],
     ) -> Result<(), StoreError> {
-        let key = session_key(Tenant::of_secret(session.tenant_id), session.user_id, session.id);
+        let key = session_key(tenant, session.user_id, session.id);
         let create = Write::put(key, session)
             .expires(afterlife(session.expires_at))
             .announce(events)
@@ -68,12 +69,9 @@ impl Store {
         user: UserId,
         session: SessionId,
     ) -> Result<(Option<Session>, Option<Revocation>), StoreError> {
-        // One call for both; they are of different types, hence the detour over JSON values.
-        let keys = [session_key(tenant, user, session), revocation_key(tenant, user)];
-        let mut found = self.table.get_many::<serde_json::Value>(&keys).await?.into_iter();
-        let mut next = || found.next().flatten();
-        let (session, revocation) = (next(), next());
-        Ok((session.map(parse).transpose()?, revocation.map(parse).transpose()?))
+        let (session, revocation) =
+            (session_key(tenant, user, session), revocation_key(tenant, user));
+        self.table.get_pair(session, revocation).await
     }
 
     /// Lets the successor take over from the current refresh token. [`LostRace`] when another use was
@@ -119,21 +117,26 @@ impl Store {
         tolerate_race(self.table.write(write).await)
     }
 
-    /// Ends all sessions of a user that began up to a moment. [`LostRace`] when a later moment is
-    /// already on record.
+    /// Ends all sessions of a user that began up to a moment, if `before` is what was on record until
+    /// now. [`LostRace`] when it is not.
     pub async fn end_sessions_before(
         &self,
         tenant: Tenant,
         user: UserId,
+        before: Option<&Revocation>,
         revocation: &Revocation,
         kept_until: Timestamp,
         events: &[Envelope],
     ) -> Result<Result<(), LostRace>, StoreError> {
         let write = Write::put(revocation_key(tenant, user), revocation)
             .expires(afterlife(kept_until))
-            .announce(events)
-            .when("attribute_not_exists(#pk) OR #revoked_before < :moment")
-            .value(":moment", &revocation.revoked_before.as_millisecond());
+            .announce(events);
+        let write = match before {
+            None => write.if_absent(),
+            Some(before) => write
+                .if_equals("revoked_before", &before.revoked_before.as_millisecond())
+                .if_equals("kept_session", &before.kept_session),
+        };
         tolerate_race(self.table.write(write).await)
     }
 
@@ -197,13 +200,6 @@ fn failures_key(counter: &str) -> Key {
 
 fn afterlife(end: Timestamp) -> Timestamp {
     end.saturating_add(AFTERLIFE).unwrap_or(end)
-}
-
-fn parse<T: serde::de::DeserializeOwned>(item: serde_json::Value) -> Result<T, StoreError> {
-    serde_json::from_value(item).map_err(|error| StoreError::Malformed {
-        table: "auth".to_owned(),
-        reason: error.to_string(),
-    })
 }
 
 fn tolerate_race(outcome: Result<(), StoreError>) -> Result<Result<(), LostRace>, StoreError> {

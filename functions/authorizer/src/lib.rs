@@ -15,13 +15,13 @@ use contracts::{
     generated::{self, ROUTES},
     sessions::Sessions,
 };
-use http::{HeaderValue, Method, header};
+use http::Method;
 use kernel::{
     caller::AuthorizerContext,
     clock::Clock,
     config::{ConfigErrors, Reader, Sources},
     origin::Origin,
-    problem::{FORBIDDEN, NOT_FOUND, Problem, UNAUTHENTICATED},
+    problem::{FORBIDDEN, NOT_FOUND, Problem},
     route::{Access, RouteTable},
 };
 
@@ -74,24 +74,13 @@ impl From<TokenError> for Refusal {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        // RFC 6750, section 3.1: no error code when no token came.
-        let challenge = |text| (header::WWW_AUTHENTICATE, HeaderValue::from_static(text));
-        let unauthenticated = |detail, text| {
-            let (name, value) = challenge(text);
-            UNAUTHENTICATED.problem(detail).header(name, value)
-        };
         match refusal {
             Refusal::UnknownRoute => NOT_FOUND.problem("no such route"),
-            Refusal::NoToken => {
-                unauthenticated("send `Authorization: Bearer` with an access token", "Bearer")
+            Refusal::NoToken => Self::no_token(),
+            Refusal::BadToken(_) => {
+                Self::bad_token("the access token is not valid, or has expired")
             }
-            Refusal::BadToken(_) => unauthenticated(
-                "the access token is not valid, or has expired",
-                "Bearer error=\"invalid_token\"",
-            ),
-            Refusal::SessionOver => {
-                unauthenticated("the session is over", "Bearer error=\"invalid_token\"")
-            }
+            Refusal::SessionOver => Self::bad_token("the session is over"),
             Refusal::Forbidden(permission) => {
                 FORBIDDEN.problem(format!("this needs the permission `{permission}`"))
             }

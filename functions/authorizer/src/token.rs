@@ -11,7 +11,7 @@ use kernel::{client::CallError, clock::Clock, origin::Origin};
 /// How far clocks of signer and verifier may differ, in seconds.
 const LEEWAY: i64 = 5;
 /// A key set is read again after this time, so that retired keys go.
-const KEYS_AGE: Duration = Duration::from_secs(300);
+const KEYS_AGE: Duration = Duration::from_mins(5);
 /// An unknown key id makes us ask for the keys at most this often, whatever clients send.
 const KEYS_PAUSE: Duration = Duration::from_secs(5);
 /// No access token of ours is longer.
@@ -27,7 +27,8 @@ pub enum TokenError {
 #[derive(Default)]
 struct Keys {
     by_id: HashMap<String, Arc<DecodingKey>>,
-    read_at: Option<Instant>,
+    /// When they were last asked for, with or without an answer.
+    asked_at: Option<Instant>,
 }
 
 /// Verifies access tokens (RFC 9068, section 4; RFC 8725).
@@ -112,17 +113,21 @@ impl Verifier {
                 });
                 let by_id: HashMap<_, _> = keys.collect();
                 let found = by_id.get(id).cloned();
-                let fresh = Keys { by_id, read_at: Some(Instant::now()) };
+                let fresh = Keys { by_id, asked_at: Some(Instant::now()) };
                 *self.keys.write().unwrap_or_else(PoisonError::into_inner) = fresh;
                 found.ok_or(unknown)
             }
-            // Keys that are a little old verify well; none do not.
-            Err(error) => known.ok_or(TokenError::Keys(error)),
+            Err(error) => {
+                self.keys.write().unwrap_or_else(PoisonError::into_inner).asked_at =
+                    Some(Instant::now());
+                // Keys that are a little old verify well; none do not.
+                known.ok_or(TokenError::Keys(error))
+            }
         }
     }
 
     fn known(&self, id: &str) -> (Option<Arc<DecodingKey>>, Option<Duration>) {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        (keys.by_id.get(id).cloned(), keys.read_at.map(|at| at.elapsed()))
+        (keys.by_id.get(id).cloned(), keys.asked_at.map(|at| at.elapsed()))
     }
 }

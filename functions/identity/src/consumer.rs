@@ -54,8 +54,9 @@ impl IdentityConsumer {
         version: u64,
     ) -> Result<(), ConsumeError> {
         let names: Vec<_> = roles.iter().map(|role| role.name.clone()).collect();
-        let tenant = Tenant::of_event(event);
-        self.0.show_roles(tenant, user, &names, version).await.map_err(ConsumeError::retry)
+        let (tenant, origin) = (Tenant::of_event(event), event.origin());
+        let shown = self.0.show_roles(&origin, tenant, user, &names, version);
+        shown.await.map_err(ConsumeError::retry)
     }
 }
 

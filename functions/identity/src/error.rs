@@ -45,7 +45,8 @@ pub const PROBLEMS: &[Kind] = &[
 ];
 
 /// What the authorization service may refuse for reasons that concern our caller.
-const PASSED_ON: &[Kind] = &[ESCALATION, OUTRANKED, LAST_OWNER, UNKNOWN_ROLE, problem::INVALID];
+const PASSED_ON: &[Kind] =
+    &[ESCALATION, OUTRANKED, LAST_OWNER, UNKNOWN_ROLE, problem::CONFLICT, problem::INVALID];
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]

@@ -6,17 +6,41 @@ use axum::extract::State;
 use contracts::tenant::TenantView;
 use kernel::{
     caller::Caller,
-    etag::{IfNoneMatch, Versioned},
-    http::PathParams,
+    etag::{IfMatch, IfNoneMatch, Versioned},
+    http::{JsonBody, PathParams},
     id::TenantId,
     problem::Problem,
+    validate::Violations,
 };
+use serde::Deserialize;
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::service::Service;
+use crate::{
+    names::TenantName,
+    service::{Service, TenantPatch},
+};
 
 pub fn router(service: Arc<Service>) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(get_tenant)).with_state(service)
+    OpenApiRouter::new().routes(routes!(get_tenant, update_tenant)).with_state(service)
+}
+
+/// What shall be different about a tenant. What is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct UpdateTenant {
+    #[schema(min_length = 1, max_length = 100, example = "Demo Inc.")]
+    name: Option<String>,
+}
+
+impl UpdateTenant {
+    fn parse(self) -> Result<TenantPatch, Problem> {
+        let Self { name } = self;
+        let mut violations = Violations::default();
+        let name = name.and_then(|name| violations.field("/name", TenantName::parse(&name)));
+        violations.finish()?;
+        Ok(TenantPatch { name })
+    }
 }
 
 /// Get the tenant
@@ -45,4 +69,34 @@ async fn get_tenant(
 ) -> Result<Versioned<TenantView>, Problem> {
     let tenant = service.get_tenant(&caller, id).await?;
     Ok(Versioned::ok(tenant.version, tenant).unless(&known))
+}
+
+/// Change the tenant
+///
+/// Only the caller's own; any other id is unknown to them.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/tenants/{id}",
+    operation_id = "update_tenant",
+    params(
+        ("id" = TenantId, Path, description = "Id of the tenant"),
+        ("If-Match" = Option<String>, Header, description = "The version that shall be changed"),
+    ),
+    request_body = UpdateTenant,
+    responses(
+        (status = 200, description = "The tenant", body = TenantView,
+            headers(("ETag" = String, description = "Its version"))),
+        (status = 404, description = "`tenant.not_found`"),
+        (status = 409, description = "Changed at the same time, again and again"),
+    ),
+)]
+async fn update_tenant(
+    State(service): State<Arc<Service>>,
+    caller: Caller,
+    PathParams(id): PathParams<TenantId>,
+    expected: IfMatch,
+    JsonBody(body): JsonBody<UpdateTenant>,
+) -> Result<Versioned<TenantView>, Problem> {
+    let tenant = service.update_tenant(&caller, id, &expected, &body.parse()?).await?;
+    Ok(Versioned::ok(tenant.version, tenant))
 }

@@ -2,7 +2,10 @@
 
 use aws::StoreError;
 use http::StatusCode;
-use kernel::problem::{Kind, Problem};
+use kernel::{
+    etag,
+    problem::{CONFLICT, Kind, PRECONDITION_FAILED, Problem},
+};
 
 pub const TENANT_NOT_FOUND: Kind =
     Kind::new(StatusCode::NOT_FOUND, "tenant.not_found", "There is no such tenant");
@@ -19,6 +22,11 @@ pub enum TenantError {
     NotFound,
     #[error("another tenant has the slug")]
     SlugTaken,
+    #[error("the precondition names another version than {current}")]
+    Stale { current: u64 },
+    /// Somebody else changed the tenant at the same time.
+    #[error("lost a race")]
+    Contended,
     #[error("store")]
     Store(#[from] StoreError),
 }
@@ -28,6 +36,9 @@ impl From<TenantError> for Problem {
         match error {
             TenantError::NotFound => TENANT_NOT_FOUND.problem("no tenant of yours has this id"),
             TenantError::SlugTaken => SLUG_TAKEN.problem("choose another slug"),
+            TenantError::Stale { current } => PRECONDITION_FAILED
+                .problem(format!("the current version is {}", etag::tag(current))),
+            TenantError::Contended => CONFLICT.problem("read it again, then try again"),
             TenantError::Store(error) => error.into(),
         }
     }

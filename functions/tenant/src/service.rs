@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use contracts::{
-    events::TenantCreated,
+    events::{TenantCreated, TenantUpdated},
     tenant::{TenantStatus, TenantView},
 };
 use kernel::{
     caller::{Caller, Tenant},
     clock::Clock,
-    event::Envelope,
+    etag::IfMatch,
+    event::{Envelope, EventData},
     id::TenantId,
     origin::Origin,
 };
@@ -19,6 +20,15 @@ use crate::{
     problems::TenantError,
     store::{Creation, Store},
 };
+
+/// How often a change that lost a race is tried on what the winner left.
+const TRIES: u32 = 4;
+
+/// What shall be different about a tenant.
+#[derive(Debug, Clone)]
+pub struct TenantPatch {
+    pub name: Option<TenantName>,
+}
 
 /// The tenant service.
 pub struct Service {
@@ -42,6 +52,31 @@ impl Service {
             return Err(TenantError::NotFound);
         }
         self.store.find_tenant(caller.tenant).await?.ok_or(TenantError::NotFound)
+    }
+
+    /// Changes the caller's own tenant. A patch that changes nothing announces nothing.
+    ///
+    /// # Errors
+    /// `NotFound`, `Stale`, `Contended`
+    pub async fn update_tenant(
+        &self,
+        caller: &Caller,
+        id: TenantId,
+        expected: &IfMatch,
+        patch: &TenantPatch,
+    ) -> Result<TenantView, TenantError> {
+        for _ in 0..TRIES {
+            let tenant = self.get_tenant(caller, id).await?;
+            let stale = |_| TenantError::Stale { current: tenant.version };
+            expected.check(tenant.version).map_err(stale)?;
+            let Some((next, changed)) = patched(&tenant, patch) else { return Ok(tenant) };
+            let data = TenantUpdated { tenant_id: id, changed };
+            let events = [self.event(caller.tenant, &caller.origin, &data)];
+            if self.store.save_tenant(caller.tenant, &tenant, &next, &events).await? {
+                return Ok(next);
+            }
+        }
+        Err(TenantError::Contended)
     }
 
     pub async fn find_tenant(&self, tenant: Tenant) -> Result<Option<TenantView>, TenantError> {
@@ -86,7 +121,7 @@ impl Service {
             name: created.name.clone(),
             slug: created.slug.clone(),
         };
-        let events = [Envelope::new("tenant", now, tenant, origin, &data)];
+        let events = [self.event(tenant, origin, &data)];
         match self.store.create_tenant(&created, &events).await? {
             Creation::Done => Ok(created),
             // Somebody was faster.
@@ -94,4 +129,20 @@ impl Service {
             Creation::SlugTaken => Err(TenantError::SlugTaken),
         }
     }
+
+    fn event(&self, tenant: Tenant, origin: &Origin, data: &impl EventData) -> Envelope {
+        Envelope::new("tenant", self.clock.now(), tenant, origin, data)
+    }
+}
+
+/// The next version of a tenant and the names of the fields that differ; `None` when none does.
+fn patched(tenant: &TenantView, patch: &TenantPatch) -> Option<(TenantView, Vec<String>)> {
+    let TenantPatch { name } = patch;
+    let name = name.as_ref().filter(|name| name.as_str() != tenant.name)?;
+    let next = TenantView {
+        name: name.as_str().to_owned(),
+        version: tenant.version + 1,
+        ..tenant.clone()
+    };
+    Some((next, vec!["name".to_owned()]))
 }

@@ -80,6 +80,25 @@ impl Store {
             Err(error) => Err(error),
         }
     }
+
+    /// Saves the next version of a tenant, whose slug stays. `false` when `before` is not the present
+    /// version.
+    pub async fn save_tenant(
+        &self,
+        tenant: Tenant,
+        before: &TenantView,
+        after: &TenantView,
+        events: &[Envelope],
+    ) -> Result<bool, StoreError> {
+        let item = Write::put(tenant_key(tenant.id()), &TenantItem::from(after))
+            .if_equals("version", &before.version)
+            .announce(events);
+        match self.table.write(item).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Condition(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 fn tenant_key(id: TenantId) -> Key {

@@ -10,10 +10,11 @@ pub fn layer(sources: &Sources) -> Result<CorsLayer, ConfigErrors> {
     settings.finish()?;
     let parsed: Result<Vec<HeaderValue>, _> =
         origins.iter().map(|origin| HeaderValue::from_str(origin)).collect();
-    let parsed = parsed.map_err(|_| {
-        ConfigErrors(vec![
-            "PLINTH_AUTHORIZER_CORS_ORIGINS: an origin has odd characters".to_owned(),
-        ])
+    let parsed = parsed.ok().filter(|origins| origins.iter().all(|origin| origin != "*"));
+    let parsed = parsed.ok_or_else(|| {
+        let reason = "name origins such as https://app.example.org; `*` is not one, since cookies \
+                      may only go where you say";
+        ConfigErrors(vec![format!("PLINTH_AUTHORIZER_CORS_ORIGINS: {reason}")])
     })?;
     if parsed.is_empty() {
         return Ok(CorsLayer::new());

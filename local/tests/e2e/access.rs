@@ -1,5 +1,6 @@
 //! Who may do what, and that nobody gets more than they have.
 
+use embedded::Place;
 use serde_json::json;
 
 use crate::target::{Target, eventually};
@@ -17,13 +18,20 @@ async fn nobody_grants_what_they_do_not_hold() {
         let answer = admin.client.put(&roles(id), &json!({"roles": ["owner"]})).await;
         answer.expect_problem(403, "role.escalation");
     }
-    // Nor take one away, suspend or delete one.
+    // Nor take one away, change, suspend or delete one.
     let answer = admin.client.put(&roles(&operator.id), &json!({"roles": ["member"]})).await;
     assert_eq!(answer.status.as_u16(), 403, "{}", answer.text);
     let path = format!("/api/v1/users/{}", operator.id);
     admin.client.delete(&path).await.expect_problem(403, "user.outranks_caller");
     let change = json!({"first_name": "Owned"});
     admin.client.patch(&path, &change).await.expect_problem(403, "user.outranks_caller");
+    let suspend = admin.client.post(&format!("{path}/suspend"), &json!({})).await;
+    suspend.expect_problem(403, "user.outranks_caller");
+    // And the tenant itself is not theirs.
+    let tenant = admin.client.get("/api/v1/auth/me").await.expect(200)["tenant"]["id"].clone();
+    let path = format!("/api/v1/tenants/{}", tenant.as_str().unwrap());
+    let change = json!({"name": "Taken over"});
+    admin.client.patch(&path, &change).await.expect_problem(403, "auth.forbidden");
 
     // A role-making member cannot make a role beyond their own permissions.
     let role = json!({"name": format!("maker {}", victim.id), "permissions": ["role.create", "role.update"]});
@@ -54,6 +62,36 @@ async fn the_last_owner_stays() {
     operator.client.delete(&path).await.expect_problem(409, "role.last_owner");
     let suspend = format!("{path}/suspend");
     operator.client.post(&suspend, &json!({})).await.expect_problem(409, "role.last_owner");
+}
+
+#[tokio::test]
+async fn the_deleted_do_not_count_as_owners() {
+    // A platform of its own: should this fail, it has no operator any more.
+    let target = Target::embedded(Place::Memory).await;
+    let operator = target.operator().await;
+    let grace = target.colleague(&operator, &["owner"]).await;
+    let path = |id: &str| format!("/api/v1/users/{id}");
+    operator.client.delete(&path(&grace.id)).await.expect(204);
+    let answer = operator.client.delete(&path(&operator.id)).await;
+    answer.expect_problem(409, "role.last_owner");
+}
+
+#[tokio::test]
+async fn of_two_owners_who_delete_each_other_one_stays() {
+    let target = Target::embedded(Place::Memory).await;
+    let operator = target.operator().await;
+    let grace = target.colleague(&operator, &["owner"]).await;
+    let path = |id: &str| format!("/api/v1/users/{id}");
+    let (of_grace, of_operator) = (path(&grace.id), path(&operator.id));
+    let (one, other) =
+        tokio::join!(operator.client.delete(&of_grace), grace.client.delete(&of_operator));
+    let survivor = match (one.status.as_u16(), other.status.as_u16()) {
+        (204, refused) if refused != 204 => &operator,
+        (refused, 204) if refused != 204 => &grace,
+        _ => panic!("{} and {}", one.text, other.text),
+    };
+    let me = survivor.client.get("/api/v1/auth/me").await.expect(200);
+    assert_eq!(me["roles"], json!(["owner"]));
 }
 
 #[tokio::test]

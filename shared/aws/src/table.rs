@@ -23,11 +23,12 @@ pub use self::{
     query::{Query, Rows},
     write::Write,
 };
+use crate::sdk::{chain, jitter};
 
 /// Items as the SDK has them.
 pub(crate) type Attributes = HashMap<String, AttributeValue>;
 
-/// How often a transaction is tried when others touch the same items at the same time.
+/// How often a write is tried when others touch the same items at the same time.
 const CONFLICT_TRIES: u32 = 6;
 
 /// Where an item is.
@@ -98,6 +99,24 @@ impl Table {
         &self,
         keys: &[Key],
     ) -> Result<Vec<Option<T>>, StoreError> {
+        let mut found = self.fetch(keys).await?;
+        keys.iter().map(|key| found.remove(key).map(|item| self.parse(item)).transpose()).collect()
+    }
+
+    /// Two items of different types, strongly consistent, in one call.
+    pub async fn get_pair<A: DeserializeOwned, B: DeserializeOwned>(
+        &self,
+        first: Key,
+        second: Key,
+    ) -> Result<(Option<A>, Option<B>), StoreError> {
+        let keys = [first, second];
+        let mut found = self.fetch(&keys).await?;
+        let first = found.remove(&keys[0]).map(|item| self.parse(item)).transpose()?;
+        let second = found.remove(&keys[1]).map(|item| self.parse(item)).transpose()?;
+        Ok((first, second))
+    }
+
+    async fn fetch(&self, keys: &[Key]) -> Result<HashMap<Key, Attributes>, StoreError> {
         let mut found: HashMap<Key, Attributes> = HashMap::new();
         let mut open: Vec<Attributes> = keys.iter().map(Key::attributes).collect();
         while !open.is_empty() {
@@ -111,37 +130,54 @@ impl Table {
             let left = reply.unprocessed_keys.into_iter().flatten();
             open = left.flat_map(|(_, keys)| keys.keys).collect();
         }
-        keys.iter().map(|key| found.remove(key).map(|item| self.parse(item)).transpose()).collect()
+        Ok(found)
     }
 
     /// One write, with its conditions.
     pub async fn write(&self, write: Write) -> Result<(), StoreError> {
-        let outcome = write.send(&self.client, &self.name).await;
-        outcome.map_err(|error| match error.code() {
-            Some("ConditionalCheckFailedException") => StoreError::Condition(0),
-            _ => self.unavailable(&error),
+        unless_in_conflict(async || {
+            let sent = write.clone().send(&self.client, &self.name).await;
+            sent.map_err(|error| match error.code() {
+                Some("ConditionalCheckFailedException") => Refusal::Condition(0),
+                // A transaction is under way on the item.
+                Some("TransactionConflictException") => Refusal::Conflict(self.unavailable(&error)),
+                _ => Refusal::Other(self.unavailable(&error)),
+            })
         })
+        .await
     }
 
     /// All writes or none (at most 100), each with its conditions.
     pub async fn write_all(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         let items: Vec<_> =
             writes.into_iter().map(|write| write.transact_item(&self.name)).collect();
-        let mut pause = Duration::from_millis(10);
-        for tried in 1.. {
+        unless_in_conflict(async || {
             let request =
                 self.client.transact_write_items().set_transact_items(Some(items.clone()));
-            let Err(error) = request.send().await else { return Ok(()) };
-            match refusal(&error) {
-                Refusal::Condition(index) => return Err(StoreError::Condition(index)),
-                Refusal::Conflict if tried < CONFLICT_TRIES => {
-                    tokio::time::sleep(jitter(pause)).await;
-                    pause *= 2;
+            request.send().await.map(drop).map_err(|error| self.refusal(&error))
+        })
+        .await
+    }
+
+    fn refusal(&self, error: &SdkError<TransactWriteItemsError>) -> Refusal {
+        let unavailable = self.unavailable(error);
+        match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                let codes = || cancelled.cancellation_reasons().iter().map(|reason| reason.code());
+                if let Some(index) = codes().position(|code| code == Some("ConditionalCheckFailed"))
+                {
+                    Refusal::Condition(index)
+                } else if codes().any(|code| code == Some("TransactionConflict")) {
+                    Refusal::Conflict(unavailable)
+                } else {
+                    Refusal::Other(unavailable)
                 }
-                Refusal::Conflict | Refusal::Other => return Err(self.unavailable(&error)),
             }
+            Some(TransactWriteItemsError::TransactionInProgressException(_)) => {
+                Refusal::Conflict(unavailable)
+            }
+            _ => Refusal::Other(unavailable),
         }
-        unreachable!("the loop ends by returning")
     }
 
     fn parse<T: DeserializeOwned>(&self, item: Attributes) -> Result<T, StoreError> {
@@ -152,9 +188,7 @@ impl Table {
     }
 
     fn unavailable(&self, error: &(dyn std::error::Error + 'static)) -> StoreError {
-        let chain = std::iter::successors(Some(error), |error| error.source());
-        let reason = chain.map(ToString::to_string).collect::<Vec<_>>().join(": ");
-        StoreError::Unavailable { table: self.name.clone(), reason }
+        StoreError::Unavailable { table: self.name.clone(), reason: chain(error) }
     }
 }
 
@@ -171,34 +205,33 @@ impl Check for Table {
     }
 }
 
+/// Why nothing was written, as far as it matters for trying again.
 enum Refusal {
+    /// The condition of this write does not hold.
     Condition(usize),
-    Conflict,
-    Other,
+    /// Somebody else is writing the same items at this moment.
+    Conflict(StoreError),
+    Other(StoreError),
 }
 
-fn refusal(error: &SdkError<TransactWriteItemsError>) -> Refusal {
-    match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-            let codes = || cancelled.cancellation_reasons().iter().map(|reason| reason.code());
-            if let Some(index) = codes().position(|code| code == Some("ConditionalCheckFailed")) {
-                Refusal::Condition(index)
-            } else if codes().any(|code| code == Some("TransactionConflict")) {
-                Refusal::Conflict
-            } else {
-                Refusal::Other
+/// Repeats a write that meets another one on the same items, after growing random pauses.
+async fn unless_in_conflict<F>(mut attempt: impl FnMut() -> F) -> Result<(), StoreError>
+where
+    F: Future<Output = Result<(), Refusal>>,
+{
+    let mut pause = Duration::from_millis(10);
+    for tried in 1.. {
+        match attempt().await {
+            Ok(()) => return Ok(()),
+            Err(Refusal::Condition(index)) => return Err(StoreError::Condition(index)),
+            Err(Refusal::Conflict(_)) if tried < CONFLICT_TRIES => {
+                tokio::time::sleep(jitter(pause)).await;
+                pause *= 2;
             }
+            Err(Refusal::Conflict(error) | Refusal::Other(error)) => return Err(error),
         }
-        Some(TransactWriteItemsError::TransactionInProgressException(_)) => Refusal::Conflict,
-        _ => Refusal::Other,
     }
-}
-
-/// A random part of `pause` (full jitter), so that rivals do not meet again.
-fn jitter(pause: Duration) -> Duration {
-    let fraction =
-        f64::from(u32::from_be_bytes(kernel::secret::random_bytes())) / f64::from(u32::MAX);
-    pause.mul_f64(fraction)
+    unreachable!("the loop ends by returning")
 }
 
 fn text_of(item: &Attributes, name: &str) -> String {
@@ -207,4 +240,79 @@ fn text_of(item: &Attributes, name: &str) -> String {
 
 fn key_of(item: &Attributes) -> Key {
     Key { pk: text_of(item, "pk"), sk: text_of(item, "sk") }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::replay::{self, Replay};
+
+    fn table(answers: Vec<(u16, Value)>) -> (Table, Replay) {
+        let (config, replay) = replay::config(answers);
+        (Table::new(Client::new(&config), "demo"), replay)
+    }
+
+    fn error(code: &str) -> (u16, Value) {
+        (400, json!({"__type": format!("com.amazonaws.dynamodb.v20120810#{code}")}))
+    }
+
+    fn conflict() -> (u16, Value) {
+        error("TransactionConflictException")
+    }
+
+    fn cancelled(reason: &str) -> (u16, Value) {
+        let (status, mut body) = error("TransactionCanceledException");
+        body["CancellationReasons"] = json!([{"Code": "None"}, {"Code": reason}]);
+        (status, body)
+    }
+
+    fn done() -> (u16, Value) {
+        (200, json!({}))
+    }
+
+    fn put() -> Write {
+        Write::put(Key::new("T#1", "item"), &json!({"name": "x"})).if_absent()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_write_that_meets_a_transaction_is_tried_again_as_it_was() {
+        let (table, replay) = table(vec![conflict(), conflict(), done()]);
+        table.write(put()).await.unwrap();
+        let requests = replay.requests();
+        assert_eq!(requests.len(), 3);
+        assert!(requests.iter().all(|request| *request == requests[0]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_condition_is_judged_once_even_after_a_conflict() {
+        let (one, asked) = table(vec![conflict(), error("ConditionalCheckFailedException")]);
+        assert!(matches!(one.write(put()).await, Err(StoreError::Condition(0))));
+        assert_eq!(asked.requests().len(), 2);
+        let answers = vec![cancelled("TransactionConflict"), cancelled("ConditionalCheckFailed")];
+        let (many, asked) = table(answers);
+        let outcome = many.write_all(vec![put(), put()]).await;
+        assert!(matches!(outcome, Err(StoreError::Condition(1))));
+        assert_eq!(asked.requests().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_conflict_that_does_not_end_is_reported() {
+        let tries = CONFLICT_TRIES as usize;
+        let (one, asked) = table(vec![conflict(); tries]);
+        assert!(matches!(one.write(put()).await, Err(StoreError::Unavailable { .. })));
+        assert_eq!(asked.requests().len(), tries);
+        let (many, asked) = table(vec![cancelled("TransactionConflict"); tries]);
+        let outcome = many.write_all(vec![put(), put()]).await;
+        assert!(matches!(outcome, Err(StoreError::Unavailable { .. })));
+        assert_eq!(asked.requests().len(), tries);
+    }
+
+    #[tokio::test]
+    async fn any_other_refusal_is_not_tried_again() {
+        let (table, replay) = table(vec![error("ResourceNotFoundException")]);
+        assert!(matches!(table.write(put()).await, Err(StoreError::Unavailable { .. })));
+        assert_eq!(replay.requests().len(), 1);
+    }
 }

@@ -48,5 +48,6 @@ pub fn catalogue() -> Vec<(&'static str, ShapeCheck)> {
         shape::<PermissionGranted>(),
         shape::<PermissionRevoked>(),
         shape::<TenantCreated>(),
+        shape::<TenantUpdated>(),
     ]
 }

@@ -10,7 +10,7 @@ use crate::{
     event::Envelope,
     id::{SessionId, TenantId, UserId},
     origin::Origin,
-    problem::{Problem, UNAUTHENTICATED},
+    problem::Problem,
 };
 
 /// Proof of the tenant that the work at hand belongs to.
@@ -110,7 +110,7 @@ impl<S: Sync> FromRequestParts<S> for Caller {
         let origin = Origin::from_request_parts(parts, state).await?;
         match context {
             Some(context) => Ok(Self::new(context, origin)),
-            None => Err(UNAUTHENTICATED.problem("this needs an access token")),
+            None => Err(Problem::no_token()),
         }
     }
 }

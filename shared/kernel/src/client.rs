@@ -44,6 +44,22 @@ pub struct Reply {
     pub body: Bytes,
 }
 
+impl Reply {
+    /// The problem that the callee chose to answer with.
+    fn refusal(&self) -> Option<Document> {
+        let is_error = self.status.is_client_error() || self.status.is_server_error();
+        let document: Document = is_error.then(|| serde_json::from_slice(&self.body).ok())??;
+        (!document.code.starts_with("internal.")).then_some(document)
+    }
+
+    /// Whether the callee is in trouble. A refusal with a code of its own, such as "busy", is an answer.
+    fn is_failure(&self) -> bool {
+        let is_unavailable =
+            matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT);
+        is_unavailable && self.refusal().is_none()
+    }
+}
+
 /// No reply came: the callee may or may not have worked.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -168,12 +184,7 @@ impl ServiceClient {
         request.origin.deadline = Some(std::time::Instant::now() + patience);
         let sent = self.transport.send(self.service, request);
         let outcome = match tokio::time::timeout(patience, sent).await {
-            Ok(Ok(reply))
-                if reply.status == StatusCode::SERVICE_UNAVAILABLE
-                    || reply.status == StatusCode::GATEWAY_TIMEOUT =>
-            {
-                Err(format!("answered {}", reply.status))
-            }
+            Ok(Ok(reply)) if reply.is_failure() => Err(format!("answered {}", reply.status)),
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("no answer within {} ms", patience.as_millis())),
@@ -188,11 +199,9 @@ impl ServiceClient {
             return serde_json::from_slice(body)
                 .map_err(|error| self.unavailable(format!("its answer does not parse: {error}")));
         }
-        match serde_json::from_slice::<Document>(&reply.body) {
-            Ok(document) if reply.status.is_client_error() => {
-                Err(CallError::Refused(Box::new(document)))
-            }
-            _ => Err(self.unavailable(format!("answered {}", reply.status))),
+        match reply.refusal() {
+            Some(document) => Err(CallError::Refused(Box::new(document))),
+            None => Err(self.unavailable(format!("answered {}", reply.status))),
         }
     }
 

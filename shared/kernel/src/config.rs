@@ -9,6 +9,8 @@ use std::{collections::HashMap, fmt, path::Path};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::secret::{SecretStore, SecretStoreError};
+
 /// A configuration key, as its module's manifest declares it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConfigKey {
@@ -57,7 +59,26 @@ impl Sources {
         Ok(sources)
     }
 
-    /// Sets one value, over what is there. Secret-store values and tests come in here.
+    /// Lays the secret store's values over the keys that are declared secret. The store has them under
+    /// the key's own name.
+    ///
+    /// # Errors
+    /// When the store does not answer: a secret setting has no safe default.
+    pub async fn with_secrets(
+        mut self,
+        keys: &[ConfigKey],
+        store: &dyn SecretStore,
+    ) -> Result<Self, SecretStoreError> {
+        for key in keys.iter().filter(|key| key.secret) {
+            if let Some(value) = store.get(key.key).await? {
+                let value = (value.expose().to_owned(), "the secret store");
+                self.values.insert(key.variable(), value);
+            }
+        }
+        Ok(self)
+    }
+
+    /// Sets one value, over what is there.
     #[must_use]
     pub fn with(mut self, variable: &str, value: &str) -> Self {
         self.values.insert(variable.to_owned(), (value.to_owned(), "an override"));
@@ -210,6 +231,7 @@ fn check(value: &Value, declared: &ConfigKey) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
 
     const KEYS: &[ConfigKey] = &[
         ConfigKey {
@@ -260,6 +282,28 @@ mod tests {
         let ConfigErrors(mistakes) = reader.finish().unwrap_err();
         assert_eq!(mistakes.len(), 3, "{mistakes:?}");
         assert!(!mistakes.concat().contains("hunter2"));
+    }
+
+    /// Has one value under every name.
+    struct OneSecret(&'static str);
+
+    #[async_trait::async_trait]
+    impl SecretStore for OneSecret {
+        async fn get(&self, _: &str) -> Result<Option<Secret>, SecretStoreError> {
+            Ok(Some(Secret::new(self.0)))
+        }
+
+        async fn put(&self, _: &str, _: &Secret) -> Result<(), SecretStoreError> {
+            Err(SecretStoreError("read only".to_owned()))
+        }
+    }
+
+    #[tokio::test]
+    async fn the_secret_store_wins_for_secret_keys_and_only_for_them() {
+        let sources = Sources::empty().with("PLINTH_DEMO_PIN", "1").with("PLINTH_DEMO_SIZE", "2");
+        let sources = sources.with_secrets(KEYS, &OneSecret("7")).await.unwrap();
+        let mut reader = Reader::new(&sources, KEYS);
+        assert_eq!((reader.get::<u8>("demo.pin"), reader.get::<u8>("demo.size")), (7, 2));
     }
 
     #[test]

@@ -173,6 +173,19 @@ impl Problem {
         INVALID.problem(detail).with_violations(errors)
     }
 
+    /// No access token came (RFC 6750, section 3: a challenge without an error code).
+    pub fn no_token() -> Self {
+        UNAUTHENTICATED
+            .problem("send `Authorization: Bearer` with an access token")
+            .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// An access token came that is good for nothing (RFC 6750, section 3.1).
+    pub fn bad_token(detail: &str) -> Self {
+        let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+        UNAUTHENTICATED.problem(detail).header(header::WWW_AUTHENTICATE, challenge)
+    }
+
     /// A fault of ours. The cause is logged; the client learns nothing of it.
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         INTERNAL.problem("the error has been reported").caused_by(cause)

@@ -65,6 +65,17 @@ impl Violations {
     }
 }
 
+/// A text of at most so many bytes, to be checked before anything costly is done with it.
+///
+/// # Errors
+/// `text.too_long`.
+pub fn at_most(value: &str, max_bytes: usize) -> Result<(), Invalid> {
+    if value.len() > max_bytes {
+        return Err(Invalid::new("text.too_long", format!("must have at most {max_bytes} bytes")));
+    }
+    Ok(())
+}
+
 /// A text with a length in code points within `min..=max`, without control characters and
 /// surrounding white space.
 ///

@@ -5,7 +5,13 @@ use axum::{
 };
 use contracts::identity::User;
 use http::header;
-use kernel::{http::JsonBody, origin::Origin, problem::Problem, secret::Secret};
+use kernel::{
+    http::JsonBody,
+    origin::Origin,
+    problem::Problem,
+    secret::Secret,
+    validate::{self, Violations},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -14,6 +20,10 @@ use super::{
     cookie::{self, Transport},
 };
 use crate::service::{SignIn, SignedIn};
+
+/// Longest address and password that are looked at, in bytes.
+const MAX_EMAIL: usize = 254;
+const MAX_PASSWORD: usize = 1024;
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -87,5 +97,10 @@ pub async fn login(
     JsonBody(body): JsonBody<LoginBody>,
 ) -> Result<Response, Problem> {
     let LoginBody { email, password, transport } = body;
+    // Before anything looks at the texts: normalising them costs more the longer they are.
+    let mut violations = Violations::default();
+    violations.field("/email", validate::at_most(&email, MAX_EMAIL));
+    violations.field("/password", validate::at_most(password.expose(), MAX_PASSWORD));
+    violations.finish()?;
     Ok(answer(service.sign_in(&origin, SignIn { email, password }).await?, transport))
 }

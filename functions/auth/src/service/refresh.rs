@@ -23,35 +23,31 @@ impl Service {
         let owner = token.owner;
         let origin = origin.acting_as(owner.user);
         for _ in 0..TRIES {
-            let session =
-                self.active_session(owner).await?.ok_or(invalid("its session is over"))?;
+            // Roles first: a token must not be spent for an answer that cannot be given.
+            let (session, grants) = tokio::join!(
+                self.active_session(owner),
+                self.authz.grants(&origin, owner.tenant(), owner.user),
+            );
+            let session = session?.ok_or(invalid("its session is over"))?;
             let now = self.clock.now();
-            match session.judge(&token.fingerprint(), self.lifetimes.grace(), now) {
-                Use::Rotate => {
-                    // Who may no longer do anything finds out here, at no extra round trip.
-                    let (rotated, grants) = tokio::join!(
-                        self.rotate(&origin, &token),
-                        self.authz.grants(&origin, owner.tenant(), owner.user),
-                    );
-                    match rotated? {
-                        Ok(successor) => {
-                            return self.issue(owner, grants?.roles, successor.text, None).await;
+            let (successor, grants) =
+                match session.judge(&token.fingerprint(), self.lifetimes.grace(), now) {
+                    Use::Rotate => {
+                        let grants = grants?;
+                        match self.rotate(&origin, &token).await? {
+                            Ok(successor) => (successor, grants),
+                            Err(LostRace) => continue,
                         }
-                        Err(LostRace) => continue,
                     }
-                }
-                Use::Repeat => {
-                    let grants = self.authz.grants(&origin, owner.tenant(), owner.user).await?;
-                    let successor = self.refresh_tokens.successor(&token);
-                    return self.issue(owner, grants.roles, successor.text, None).await;
-                }
-                Use::Reuse => {
-                    self.end_family(&origin, &session).await?;
-                    return Err(invalid("it was spent before"));
-                }
-            }
+                    Use::Repeat => (self.refresh_tokens.successor(&token), grants?),
+                    Use::Reuse => {
+                        self.end_family(&origin, &session).await?;
+                        return Err(invalid("it was spent before"));
+                    }
+                };
+            return self.issue(owner, grants.roles, successor.text, None).await;
         }
-        Err(invalid("others use it at the same time"))
+        Err(AuthError::Contended)
     }
 
     async fn rotate(

@@ -17,6 +17,9 @@ use crate::{
     store::LostRace,
 };
 
+/// Tries of a change that meets others of its kind.
+const TRIES: u32 = 5;
+
 impl Service {
     /// Ends the caller's session. Doing it again changes nothing.
     pub async fn logout(&self, caller: &Caller) -> Result<(), AuthError> {
@@ -50,20 +53,54 @@ impl Service {
         kept_session: Option<SessionId>,
         reason: RevocationReason,
     ) -> Result<(), AuthError> {
-        let revocation = Revocation { revoked_before: moment, kept_session };
-        let revoked = SessionRevoked {
-            user_id: user,
-            session_id: None,
-            kept_session_id: kept_session,
-            reason,
+        for _ in 0..TRIES {
+            let (kept, before) = self.kept(tenant, user, kept_session).await?;
+            // On record may be a later moment; whichever of the two keeps nothing wins.
+            let latest = before.map_or(moment, |before| before.revoked_before.max(moment));
+            let is_known = before.is_some_and(|before| {
+                before.revoked_before >= moment
+                    && (before.kept_session.is_none() || before.kept_session == kept_session)
+            });
+            if is_known {
+                return Ok(());
+            }
+            let revocation = Revocation { revoked_before: latest, kept_session: kept };
+            let revoked =
+                SessionRevoked { user_id: user, session_id: None, kept_session_id: kept, reason };
+            let now = self.clock.now();
+            let event = self.event(now, tenant, origin, &revoked);
+            // The record is needed for as long as a session from before could live.
+            let kept_until = now.saturating_add(self.lifetimes.refresh()).unwrap_or(now);
+            let write = self.store.end_sessions_before(
+                tenant,
+                user,
+                before.as_ref(),
+                &revocation,
+                kept_until,
+                std::slice::from_ref(&event),
+            );
+            if write.await?.is_ok() {
+                return Ok(());
+            }
+        }
+        Err(AuthError::Contended)
+    }
+
+    /// The session to keep, if it still counts (what was ended before must not come back), and what
+    /// is on record so far.
+    async fn kept(
+        &self,
+        tenant: Tenant,
+        user: UserId,
+        session: Option<SessionId>,
+    ) -> Result<(Option<SessionId>, Option<Revocation>), AuthError> {
+        let Some(id) = session else {
+            return Ok((None, self.store.revocation(tenant, user).await?));
         };
+        let (session, before) = self.store.session(tenant, user, id).await?;
         let now = self.clock.now();
-        let event = self.event(now, tenant, origin, &revoked);
-        // The record is needed for as long as a session from before could live.
-        let kept_until = now.saturating_add(self.lifetimes.refresh()).unwrap_or(now);
-        let _ =
-            self.store.end_sessions_before(tenant, user, &revocation, kept_until, &[event]).await?;
-        Ok(())
+        let kept = session.filter(|session| session.is_active(before.as_ref(), now)).map(|s| s.id);
+        Ok((kept, before))
     }
 
     /// Ends one session of the caller.

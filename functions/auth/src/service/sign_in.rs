@@ -3,6 +3,7 @@ use contracts::{
     events::{LoginFailed, LoginFailure, LoginSucceeded},
     identity::{Credentials, PasswordCheck, User, UserStatus},
 };
+use jiff::Timestamp;
 use kernel::{
     caller::Tenant,
     id::{SessionId, TenantId, UserId},
@@ -12,7 +13,7 @@ use kernel::{
 
 use super::{Service, SignedIn};
 use crate::{
-    lockout::{Failures, counter_name},
+    lockout::counter_name,
     problems::AuthError,
     refresh_token::{Owner, RefreshToken},
     session::Session,
@@ -29,6 +30,9 @@ impl Service {
     /// Signs somebody in. An unknown address and a wrong password take the same way, the same reads,
     /// the same hash and the same write, so neither the answer nor its time tells them apart.
     pub async fn sign_in(&self, origin: &Origin, request: SignIn) -> Result<SignedIn, AuthError> {
+        // The session begins now, before the password is looked at: whatever ends sessions while the
+        // hash waits its turn (a suspension, a new password) ends this one too.
+        let started = self.clock.now();
         let counter = counter_name(&request.email, origin.actor.ip_address.as_deref());
         let credentials = Credentials { email: request.email, password: request.password };
         // At the same time, although a locked-out guess then costs a hash: one round trip less for
@@ -51,8 +55,7 @@ impl Service {
                 Err(AuthError::InvalidCredentials)
             }
             PasswordCheck::Right { user } => {
-                self.admit(origin, *user, failures.map(|_: Failures| counter.as_str()), &counter)
-                    .await
+                self.admit(origin, *user, &counter, failures.is_some(), started).await
             }
         }
     }
@@ -62,8 +65,9 @@ impl Service {
         &self,
         origin: &Origin,
         user: User,
-        cleared: Option<&str>,
         counter: &str,
+        has_failed: bool,
+        started: Timestamp,
     ) -> Result<SignedIn, AuthError> {
         let refusal = match user.status {
             UserStatus::Active => None,
@@ -82,15 +86,18 @@ impl Service {
         // The password has proven the account, and the account names the tenant.
         let tenant = Tenant::of_secret(user.tenant_id);
         let grants = self.authz.grants(origin, tenant, user.id).await?;
-        let token = self.create_session(origin, &user, cleared).await?;
+        let cleared = has_failed.then_some(counter);
+        let token = self.create_session(origin, tenant, &user, cleared, started).await?;
         self.issue(token.owner, grants.roles, token.text, Some(user)).await
     }
 
     async fn create_session(
         &self,
         origin: &Origin,
+        tenant: Tenant,
         user: &User,
         cleared: Option<&str>,
+        started: Timestamp,
     ) -> Result<RefreshToken, AuthError> {
         let now = self.clock.now();
         let owner = Owner { tenant: user.tenant_id, user: user.id, session: SessionId::new() };
@@ -102,7 +109,7 @@ impl Service {
             current: token.fingerprint(),
             previous: None,
             rotated_at: now,
-            created_at: now,
+            created_at: started,
             last_used_at: now,
             expires_at: now.saturating_add(self.lifetimes.refresh()).unwrap_or(now),
             ip_address: origin.actor.ip_address.clone(),
@@ -110,8 +117,8 @@ impl Service {
             ended: None,
         };
         let data = LoginSucceeded { user_id: user.id, session_id: owner.session };
-        let event = self.event(now, owner.tenant(), &origin.acting_as(user.id), &data);
-        self.store.create_session(&session, cleared, &[event]).await?;
+        let event = self.event(now, tenant, &origin.acting_as(user.id), &data);
+        self.store.create_session(tenant, &session, cleared, &[event]).await?;
         Ok(token)
     }
 

@@ -186,3 +186,29 @@ async fn a_cursor_of_somebody_else_is_refused() {
     let foreigner = Person::with(&[]).as_user(person.user());
     test.app.get(&foreigner, &path).await.expect_invalid(&["?cursor"]);
 }
+
+#[tokio::test]
+async fn a_new_password_does_not_bring_an_ended_session_back() {
+    let test = Test::start().await;
+    let one = test.sign_in().await;
+    let person = test.person(&one);
+    test.advance(1);
+    test.app.post(&person, "/api/v1/auth/logout-all", &json!({})).await.expect(204);
+    test.advance(1);
+    // A cached decision may let one more request of the ended session through.
+    let body = json!({"current_password": "a", "new_password": "b"});
+    test.app.post(&person, "/api/v1/auth/password/change", &body).await.expect(204);
+    assert!(!test.is_active(&one).await);
+    test.refresh(&token(&one)).await.expect_problem(401, "auth.invalid_refresh_token");
+}
+
+#[tokio::test]
+async fn a_refresh_that_cannot_be_answered_spends_nothing() {
+    let test = Test::start().await;
+    let first = test.sign_in().await;
+    *test.world.roles_are_down.lock().unwrap() = true;
+    test.refresh(&token(&first)).await.expect_problem(503, "internal.unavailable");
+    *test.world.roles_are_down.lock().unwrap() = false;
+    test.advance(60);
+    test.refresh(&token(&first)).await.expect(200);
+}

@@ -153,6 +153,12 @@ impl Identity {
     }
 
     /// Deletes a user. The address stays taken until the data is erased.
+    ///
+    /// The roles go first, all at once: only the authorization service can refuse one of two owners
+    /// who leave at the same time, and whoever is deleted must not go on counting as an owner. From
+    /// there on the deletion is decided, so the precondition is not asked again: the version grows by
+    /// the loss of the roles alone. After a crash in between, the user is left without roles, and
+    /// deleting them again completes it (those who deleted themselves may not any more: a colleague).
     pub async fn delete_user(
         &self,
         caller: &Caller,
@@ -160,8 +166,9 @@ impl Identity {
         expected: &IfMatch,
     ) -> Result<(), Error> {
         let account = self.load_to_manage(caller, user, true).await?;
+        expected.check(account.version)?;
+        self.take_roles(&caller.origin, caller.tenant, user).await?;
         let deleted = self.change(caller.tenant, account, |account| {
-            expected.check(account.version)?;
             account.delete();
             let deleted = UserDeleted { user_id: user };
             Ok(Change {

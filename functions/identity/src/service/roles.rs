@@ -3,6 +3,7 @@ use kernel::{
     caller::{Caller, Tenant},
     etag::IfMatch,
     id::UserId,
+    origin::Origin,
 };
 
 use super::Identity;
@@ -26,32 +27,51 @@ impl Identity {
         let assignment = self.authz.assign(&caller.origin, caller.tenant, user, &wanted).await?;
         let names: Vec<_> = assignment.roles.iter().map(|role| role.name.clone()).collect();
         // The assignment stands. If showing it fails here, its event does so in a moment.
-        if let Err(error) = self.show_roles(caller.tenant, user, &names, assignment.version).await {
+        let shown =
+            self.show_roles(&caller.origin, caller.tenant, user, &names, assignment.version);
+        if let Err(error) = shown.await {
             tracing::warn!(%error, "a new assignment of roles is not shown yet");
         }
         Ok(assignment.roles)
     }
 
-    /// Shows a user's roles as of an assignment, unless a newer one is shown already.
+    /// Shows a user's roles as of an assignment, unless a newer one is shown already. Roles that were
+    /// given while the user was being deleted go again: the deleted count for nothing.
     pub async fn show_roles(
         &self,
+        origin: &Origin,
         tenant: Tenant,
         user: UserId,
         names: &[String],
         version: u64,
     ) -> Result<(), Error> {
-        let account = match self.load(tenant, user).await {
-            // Nobody is left to show them for.
-            Err(Error::NotFound) => return Ok(()),
-            account => account?,
-        };
+        let Some(account) = self.store.find(tenant, user).await? else { return Ok(()) };
         let shown = self.change(tenant, account, |account| {
+            if account.is_deleted() {
+                return Err(Error::NotFound);
+            }
             account.show_roles(names, version);
             Ok(Change::default())
         });
         match shown.await {
+            Err(Error::NotFound) if !names.is_empty() => {
+                self.take_roles(origin, tenant, user).await
+            }
             Err(Error::NotFound) => Ok(()),
             outcome => outcome.map(drop),
         }
+    }
+
+    /// Takes all roles away, on the authority of the platform; refused for the last owner.
+    pub(super) async fn take_roles(
+        &self,
+        origin: &Origin,
+        tenant: Tenant,
+        user: UserId,
+    ) -> Result<(), Error> {
+        let none =
+            AssignRoles { change: RoleChange::Set, roles: Vec::new(), caller_permissions: None };
+        self.authz.assign(origin, tenant, user, &none).await?;
+        Ok(())
     }
 }

@@ -1,5 +1,5 @@
 use jiff::SignedDuration;
-use kernel::id::TenantId;
+use kernel::{id::TenantId, origin::ActorKind};
 use serde_json::{Value, json};
 use testkit::{Answer, Person};
 
@@ -41,6 +41,27 @@ async fn a_verification_link_works_once() {
     world.verify(&token).await.expect(204);
     world.verify(&token).await.expect_problem(422, "user.link_invalid");
     assert_eq!(world.news().await, ["platform.user.verified"]);
+}
+
+#[tokio::test]
+async fn who_follows_a_link_is_named_as_the_actor() {
+    let world = World::open().await;
+    let user = world.active(TenantId::new(), "ada@example.org").await;
+    let token = world.reset_token("ada@example.org").await;
+    world.confirm_reset(&token, OTHER_PASSWORD).await.expect(204);
+    let events = world.store.announced("identity");
+    let actors: Vec<_> = events
+        .iter()
+        .map(|event| (event.kind.as_str(), event.actor.kind, event.actor.id.as_deref()))
+        .collect();
+    let (somebody, ada) = (ActorKind::Anonymous, user["id"].as_str());
+    let expected = [
+        ("platform.user.created", somebody, None),
+        ("platform.user.verified", ActorKind::User, ada),
+        ("platform.auth.password_reset_requested", somebody, None),
+        ("platform.auth.password_changed", ActorKind::User, ada),
+    ];
+    assert_eq!(actors, expected);
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
-//! The module over its real router and an embedded store.
+//! The module over its real router and an embedded store; one binary, so that it links once.
 
 mod common;
 mod costs;
+mod deletion;
 mod internal;
 mod links;
 mod lists;

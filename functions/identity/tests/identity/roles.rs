@@ -9,6 +9,7 @@ use kernel::{
     event::{ConsumeError, Envelope, EventData},
     id::{TenantId, UserId},
     origin::Origin,
+    problem::CONFLICT,
 };
 use serde_json::{Value, json};
 
@@ -70,6 +71,9 @@ async fn a_refused_assignment_is_passed_on() {
     world.authz.refuse(ESCALATION);
     let refused = world.app.put(&admin, &path, &json!({ "roles": ["owner"] })).await;
     refused.expect_problem(403, "role.escalation");
+    world.authz.refuse(CONFLICT);
+    let contended = world.app.put(&admin, &path, &json!({ "roles": ["owner"] })).await;
+    contended.expect_problem(409, "request.conflict");
     let user = world.app.get(&admin, &path_of(&user, "")).await.expect(200);
     assert_eq!(user["roles"], json!(["member"]));
 }

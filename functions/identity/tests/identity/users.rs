@@ -215,28 +215,6 @@ async fn everybody_sees_and_changes_themselves() {
 }
 
 #[tokio::test]
-async fn a_deleted_user_is_gone_but_the_address_stays_taken() {
-    let world = World::open().await;
-    let admin = admin();
-    let user = world.create(&admin, "grace@example.org", "Grace", "Hopper").await;
-    let path = path_of(&user, "");
-    world.deliver().await;
-    world.app.delete(&admin, &path).await.expect(204);
-    assert_eq!(world.news().await, ["platform.user.deleted"]);
-    world.app.get(&admin, &path).await.expect_problem(404, "user.not_found");
-    world.app.delete(&admin, &path).await.expect_problem(404, "user.not_found");
-    for query in ["", "?q=grace", "?q=hopper"] {
-        let page = world.app.get(&admin, &format!("/api/v1/users{query}")).await.expect(200);
-        assert_eq!(page, json!({ "items": [], "next_cursor": null }), "{query}");
-    }
-    let body = json!({ "email": "grace@example.org", "first_name": "Grace" });
-    let answer = world.app.post(&admin, "/api/v1/users", &body).await;
-    answer.expect_problem(409, "user.email_taken");
-    let token = world.mailbox.last_token("grace@example.org");
-    world.verify(&token).await.expect_problem(422, "user.link_invalid");
-}
-
-#[tokio::test]
 async fn a_suspension_is_lifted_by_activation_only() {
     let world = World::open().await;
     let tenant = TenantId::new();

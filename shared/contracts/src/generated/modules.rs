@@ -39,7 +39,7 @@ pub const MODULES: &[ModuleSpec] = &[
         jobs: &[],
         schedules: &[],
         config: &[
-            ConfigKey { key: "authz.cache_seconds", description: "How long one instance remembers the permissions of a user or role. 0 reads them for every question.", default: "60", schema: r#"{"maximum":300,"minimum":0,"type":"integer"}"#, secret: false },
+            ConfigKey { key: "authz.cache_seconds", description: "How long one instance remembers the permissions of a user or role. 0 reads them for every question. Adds up with `authorizer.cache_seconds` and the gateway's cache of decisions: all three together are how long a lost role may go on working.", default: "20", schema: r#"{"maximum":300,"minimum":0,"type":"integer"}"#, secret: false },
             ConfigKey { key: "authz.cache_entries", description: "How many users and roles one instance remembers.", default: "10000", schema: r#"{"maximum":1000000,"minimum":1,"type":"integer"}"#, secret: false },
         ],
         table: Some(TableSpec { indexes: 1, stream: true }),
@@ -91,6 +91,7 @@ pub const MODULES: &[ModuleSpec] = &[
         dependencies: &[],
         publishes: &[
             "platform.tenant.created",
+            "platform.tenant.updated",
         ],
         consumes: &[],
         jobs: &[],
@@ -147,7 +148,7 @@ pub const MODULES: &[ModuleSpec] = &[
         jobs: &[],
         schedules: &[],
         config: &[
-            ConfigKey { key: "authorizer.cache_seconds", description: "How long a decision may be out of date after a sign-out or a change of roles. 0 asks anew for every request.", default: "60", schema: r#"{"maximum":300,"minimum":0,"type":"integer"}"#, secret: false },
+            ConfigKey { key: "authorizer.cache_seconds", description: "How long one instance remembers what a session is good for. 0 asks anew for every request. Adds up with `authz.cache_seconds` and the gateway's cache of decisions: all three together are how long a lost role may go on working.", default: "20", schema: r#"{"maximum":300,"minimum":0,"type":"integer"}"#, secret: false },
             ConfigKey { key: "authorizer.cache_entries", description: "How many sessions one instance remembers.", default: "10000", schema: r#"{"maximum":1000000,"minimum":1,"type":"integer"}"#, secret: false },
             ConfigKey { key: "authorizer.cors_origins", description: "Origins such as https://app.example.org from which browsers may call; none by default.", default: "[]", schema: r#"{"items":{"type":"string"},"type":"array"}"#, secret: false },
         ],

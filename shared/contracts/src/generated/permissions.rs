@@ -55,6 +55,9 @@ pub const USER_DELETE: &str = "user.delete";
 /// See the tenant.
 pub const TENANT_READ: &str = "tenant.read";
 
+/// Change the tenant itself.
+pub const TENANT_UPDATE: &str = "tenant.update";
+
 /// Every permission of the platform.
 #[rustfmt::skip]
 pub const ALL: &[Permission] = &[
@@ -72,4 +75,5 @@ pub const ALL: &[Permission] = &[
     Permission { code: USER_UPDATE, description: "Change, suspend and activate users.", module: "identity", roles: &["admin"] },
     Permission { code: USER_DELETE, description: "Delete users.", module: "identity", roles: &["admin"] },
     Permission { code: TENANT_READ, description: "See the tenant.", module: "tenant", roles: &["admin", "member", "viewer"] },
+    Permission { code: TENANT_UPDATE, description: "Change the tenant itself.", module: "tenant", roles: &[] },
 ];

@@ -67,13 +67,21 @@ const TOKEN_HEADER: &str = "x-plinth-internal-token";
 
 impl HttpTransport {
     /// `addresses` maps services to base addresses such as `http://identity:8080`.
+    ///
+    /// # Panics
+    /// When the token is too short to be a secret.
     pub fn new(addresses: HashMap<String, String>, token: Secret) -> Self {
+        assert_is_secret(&token);
         Self { client: reqwest::Client::new(), addresses, token }
     }
 
     /// The callee's side: marks requests with the right token as internal. Goes outside the router
     /// of [`crate::module::Module::router`].
+    ///
+    /// # Panics
+    /// When the token is too short to be a secret.
     pub fn accept(router: Router, token: Secret) -> Router {
+        assert_is_secret(&token);
         router.layer(axum::middleware::from_fn(
             move |mut request: Request<Body>, next: axum::middleware::Next| {
                 let given =
@@ -87,6 +95,10 @@ impl HttpTransport {
             },
         ))
     }
+}
+
+fn assert_is_secret(token: &Secret) {
+    assert!(token.expose().len() >= 32, "the internal token has fewer than 32 characters");
 }
 
 #[async_trait]

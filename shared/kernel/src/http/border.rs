@@ -9,7 +9,7 @@ use axum::{
     response::Response,
 };
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use tracing::Instrument;
 
 use super::Internal;
@@ -87,7 +87,7 @@ pub async fn border(mut request: Request, next: Next) -> Response {
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         headers.insert(REQUEST_ID, value);
     }
-    observe(route.as_deref().unwrap_or("unmatched"), method.as_str(), response.status(), started);
+    observe(route.as_deref().unwrap_or("unmatched"), &method, response.status(), started);
     response
 }
 
@@ -175,8 +175,11 @@ fn complete(mut response: Response, instance: &str, request_id: &str, place: &st
     rendered
 }
 
-fn observe(route: &str, method: &str, status: StatusCode, started: Instant) {
+fn observe(route: &str, method: &Method, status: StatusCode, started: Instant) {
     let elapsed = started.elapsed();
+    // A label may only have values that we know: clients choose methods as they like.
+    const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let method = METHODS.into_iter().find(|known| *known == method.as_str()).unwrap_or("other");
     let labels = [
         ("route", route.to_owned()),
         ("method", method.to_owned()),

@@ -5,11 +5,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, header};
 
 use crate::{
     caller::Gateway,
-    problem::{FORBIDDEN, NOT_FOUND, Problem, UNAUTHENTICATED},
+    problem::{FORBIDDEN, NOT_FOUND, Problem},
     route::{Access, RouteTable},
 };
 
@@ -35,9 +34,9 @@ pub async fn guard_public(
     let refusal = match routes.find(request.method(), path.as_str()).map(|route| route.access) {
         None => Some(routes.unknown_route(path.as_str())),
         Some(Access::Public) => None,
-        Some(Access::SignedIn) => context.is_none().then(unauthenticated),
+        Some(Access::SignedIn) => context.is_none().then(Problem::no_token),
         Some(Access::Permission(permission)) => match context {
-            None => Some(unauthenticated()),
+            None => Some(Problem::no_token()),
             Some(context) if context.permissions.contains(permission) => None,
             Some(_) => Some(FORBIDDEN.problem(format!("this needs the permission `{permission}`"))),
         },
@@ -55,10 +54,4 @@ pub async fn guard_internal(request: Request, next: Next) -> Response {
         return NOT_FOUND.problem("no such route").into_response();
     }
     next.run(request).await
-}
-
-fn unauthenticated() -> Problem {
-    UNAUTHENTICATED
-        .problem("this needs an access token")
-        .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }

@@ -1,5 +1,6 @@
 use std::{
     collections::HashMap,
+    pin::Pin,
     sync::{Mutex, MutexGuard},
 };
 
@@ -14,9 +15,15 @@ use kernel::{caller::Tenant, client::CallError, id::UserId, origin::Origin, prob
 #[derive(Default)]
 pub struct FakeAuthorization(Mutex<State>);
 
+/// What happens between an assignment and its answer.
+type Meanwhile = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 #[derive(Default)]
 struct State {
     refusal: Option<Kind>,
+    assignment_refusal: Option<Kind>,
+    is_next_answer_lost: bool,
+    meanwhile: Option<Meanwhile>,
     assignments: HashMap<UserId, Assignment>,
     questions: Vec<(UserId, bool)>,
 }
@@ -25,6 +32,28 @@ impl FakeAuthorization {
     /// Refuses everything from now on.
     pub fn refuse(&self, kind: Kind) {
         self.state().refusal = Some(kind);
+    }
+
+    /// Refuses assignments from now on, though it allows to manage: somebody else was faster.
+    pub fn refuse_assignments(&self, kind: Kind) {
+        self.state().assignment_refusal = Some(kind);
+    }
+
+    /// Makes the next assignment, but never says so.
+    pub fn lose_next_answer(&self) {
+        self.state().is_next_answer_lost = true;
+    }
+
+    /// Has this happen before the next assignment is answered.
+    pub fn meanwhile(&self, happens: impl Future<Output = ()> + Send + 'static) {
+        self.state().meanwhile = Some(Box::pin(happens));
+    }
+
+    /// The names of the roles that a user was given; `None` when nothing was ever assigned.
+    pub fn roles_of(&self, user: UserId) -> Option<Vec<String>> {
+        let state = self.state();
+        let assignment = state.assignments.get(&user)?;
+        Some(assignment.roles.iter().map(|role| role.name.clone()).collect())
     }
 
     /// The users that somebody asked to manage, and whether to remove them.
@@ -56,28 +85,16 @@ impl Authorization for FakeAuthorization {
         user: UserId,
         change: &AssignRoles,
     ) -> Result<Assignment, CallError> {
-        let mut state = self.state();
-        if let Some(kind) = state.refusal {
-            return Err(refused(kind));
+        let outcome = self.state().assign(user, change);
+        let meanwhile = self.state().meanwhile.take();
+        if let Some(happens) = meanwhile {
+            happens.await;
         }
-        assert!(change.caller_permissions.is_some(), "a person asks, not the platform");
-        let mut named = Vec::new();
-        for name in &change.roles {
-            let known = |role: &&contracts::authz::SystemRole| {
-                role.name == name || role.id.to_string() == *name
-            };
-            let role = SYSTEM_ROLES.iter().find(known).ok_or_else(|| refused(UNKNOWN_ROLE))?;
-            named.push(RoleRef { id: role.id, name: role.name.to_owned() });
+        if std::mem::take(&mut self.state().is_next_answer_lost) {
+            let reason = "the answer was lost".to_owned();
+            return Err(CallError::Unavailable { service: "authz", reason });
         }
-        let assignment =
-            state.assignments.entry(user).or_insert(Assignment { roles: Vec::new(), version: 0 });
-        assignment.version += 1;
-        match change.change {
-            RoleChange::Set => assignment.roles = named,
-            RoleChange::Add => assignment.roles.extend(named),
-            RoleChange::Remove => assignment.roles.retain(|role| !named.contains(role)),
-        }
-        Ok(assignment.clone())
+        outcome
     }
 
     async fn check_management(
@@ -90,5 +107,33 @@ impl Authorization for FakeAuthorization {
         let mut state = self.state();
         state.questions.push((user, question.is_removal));
         state.refusal.map_or(Ok(()), |kind| Err(refused(kind)))
+    }
+}
+
+impl State {
+    fn assign(&mut self, user: UserId, change: &AssignRoles) -> Result<Assignment, CallError> {
+        if let Some(kind) = self.refusal.or(self.assignment_refusal) {
+            return Err(refused(kind));
+        }
+        let is_farewell = change.change == RoleChange::Set && change.roles.is_empty();
+        let is_by_person = change.caller_permissions.is_some();
+        assert!(is_by_person || is_farewell, "the platform only takes all roles away");
+        let mut named = Vec::new();
+        for name in &change.roles {
+            let known = |role: &&contracts::authz::SystemRole| {
+                role.name == name || role.id.to_string() == *name
+            };
+            let role = SYSTEM_ROLES.iter().find(known).ok_or_else(|| refused(UNKNOWN_ROLE))?;
+            named.push(RoleRef { id: role.id, name: role.name.to_owned() });
+        }
+        let assignment =
+            self.assignments.entry(user).or_insert(Assignment { roles: Vec::new(), version: 0 });
+        assignment.version += 1;
+        match change.change {
+            RoleChange::Set => assignment.roles = named,
+            RoleChange::Add => assignment.roles.extend(named),
+            RoleChange::Remove => assignment.roles.retain(|role| !named.contains(role)),
+        }
+        Ok(assignment.clone())
     }
 }

@@ -1,7 +1,5 @@
 //! Whatever is done to a chain behind the service's back is found, at the right place.
 
-mod support;
-
 use audit::chain;
 use aws::{Key, Write};
 use kernel::{
@@ -10,8 +8,9 @@ use kernel::{
     id::{TenantId, UserId},
 };
 use serde_json::{Map, Value, json};
-use support::{Fixture, auditor_of, some_events, user_deleted};
 use testkit::Person;
+
+use crate::support::{self, Fixture, auditor_of, some_events, user_deleted};
 
 async fn chain_of(length: usize) -> Fixture {
     let fixture = Fixture::new().await;

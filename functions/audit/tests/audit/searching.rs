@@ -1,7 +1,5 @@
 //! The audit log is searched: by everything the spec names, page by page, and only by its own tenant.
 
-mod support;
-
 use contracts::{events::LoginSucceeded, generated::permissions::AUDIT_LOG_READ};
 use http::Method;
 use jiff::ToSpan;
@@ -10,11 +8,12 @@ use kernel::{
     id::{EventId, SessionId, TenantId, UserId},
 };
 use serde_json::Value;
-use support::{
-    Fixture, NOW, auditor_of, event, login_failed, origin, role_created, some_events, time,
+use testkit::{Person, assert_cost};
+
+use crate::support::{
+    self, Fixture, NOW, auditor_of, event, login_failed, origin, role_created, some_events, time,
     user_deleted, user_suspended,
 };
-use testkit::{Person, assert_cost};
 
 const LOGS: &str = "/api/v1/audit/logs";
 

@@ -1,38 +1,10 @@
-//! The tenant service over its real router and an embedded store.
-
-use std::sync::Arc;
-
 use contracts::{PLATFORM_TENANT, generated::permissions::TENANT_READ};
 use http::Method;
-use kernel::{
-    clock::ManualClock,
-    config::{ConfigErrors, Sources},
-    id::TenantId,
-    module::Module,
-};
+use kernel::{config::Sources, id::TenantId};
 use serde_json::{Value, json};
-use testkit::{Answer, App, Person, TestStore, assert_cost};
+use testkit::{App, Person, TestStore, assert_cost};
 
-async fn build(store: &TestStore, sources: &Sources) -> Result<Module, ConfigErrors> {
-    let table = store.table("tenant").await;
-    let clock = Arc::new(ManualClock::at("2026-03-01T12:00:00Z".parse().unwrap()));
-    tenant::module(sources, tenant::Ports { table, clock })
-}
-
-async fn open() -> (TestStore, App) {
-    let store = TestStore::open().await;
-    let app = App::new(&build(&store, &Sources::empty()).await.unwrap());
-    (store, app)
-}
-
-async fn ensure(app: &App, id: TenantId, name: &str, slug: &str) -> Answer {
-    let path = format!("/internal/tenant/tenants/{id}");
-    app.internal(Method::PUT, &path, Some(&json!({"name": name, "slug": slug}))).await
-}
-
-async fn get_internal(app: &App, path: &str) -> Value {
-    app.internal(Method::GET, &format!("/internal/tenant/{path}"), None).await.expect(200)
-}
+use crate::common::{build, ensure, get_internal, open};
 
 #[tokio::test]
 async fn a_tenant_is_created_once_and_announced_once() {

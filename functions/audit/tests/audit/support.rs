@@ -1,5 +1,4 @@
 //! The audit module on an embedded store, and events for it.
-#![allow(dead_code, reason = "each file of tests uses its part")]
 
 use std::sync::Arc;
 
@@ -28,7 +27,8 @@ pub const NOW: &str = "2026-03-14T09:26:53.589Z";
 
 /// One store, one module on it.
 pub struct Fixture {
-    pub store: TestStore,
+    /// Keeps the table alive.
+    _store: TestStore,
     pub table: Table,
     pub clock: ManualClock,
     pub module: Module,
@@ -46,7 +46,7 @@ impl Fixture {
         let app = App::new(&module);
         let tenant = TenantId::new();
         let auditor = auditor_of(tenant);
-        Self { store, table, clock, module, app, tenant, auditor }
+        Self { _store: store, table, clock, module, app, tenant, auditor }
     }
 
     /// Another instance of the module on the same table.

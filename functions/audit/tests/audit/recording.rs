@@ -1,7 +1,5 @@
 //! Events become entries: each once, in order, in one chain, and without what must not be kept.
 
-mod support;
-
 use contracts::{PLATFORM_TENANT, events::catalogue};
 use kernel::{
     event::{ConsumeError, Envelope},
@@ -9,11 +7,12 @@ use kernel::{
 };
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use support::{
-    Fixture, NOW, auditor_of, deliver, login_failed, record, role_created, some_events,
+use testkit::assert_cost;
+
+use crate::support::{
+    self, Fixture, NOW, auditor_of, deliver, login_failed, record, role_created, some_events,
     user_deleted,
 };
-use testkit::assert_cost;
 
 fn example(kind: &str) -> Envelope {
     let path = format!("{}/../../events/{kind}.example.json", env!("CARGO_MANIFEST_DIR"));

@@ -1,0 +1,4 @@
+//! The authorizer with the services around it played by fakes; one binary, so that it links once.
+
+mod decisions;
+mod staleness;

@@ -1,0 +1,5 @@
+//! The module over its real router and an embedded store; one binary, so that it links once.
+
+mod changes;
+mod common;
+mod tenants;

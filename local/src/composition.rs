@@ -1,0 +1,174 @@
+//! Every module on the store's tables, reaching each other through one transport.
+
+use std::{collections::HashMap, sync::Arc};
+
+use authorizer::Authorizer;
+use aws::Table;
+use axum::Router;
+use contracts::generated::{self, MODULES};
+use embedded::{Mailbox, SecretFile, Store, Subscription};
+use kernel::{
+    client::{ServiceClient, Transport},
+    clock::{Clock, SystemClock},
+    config::Sources,
+    cursor::Cursors,
+    module::Module,
+    secret::{Key, SecretStore, platform_key},
+};
+
+use crate::{credentials::Credentials, platform::StartError, seed::Seeder};
+
+/// What the platform consists of, without a server in front and without the events in between.
+pub struct Composition {
+    /// Dependencies first.
+    pub modules: Vec<Module>,
+    pub authorizer: Arc<Authorizer>,
+    pub mailbox: Arc<Mailbox>,
+    secrets: Arc<dyn SecretStore>,
+    transport: Arc<dyn Transport>,
+}
+
+impl Composition {
+    /// Builds everything on what the store holds. The services call each other through `transport`,
+    /// which must lead to [`Self::internal_routers`] before the first call.
+    ///
+    /// # Errors
+    /// When a setting is wrong, or a file or table cannot be used.
+    pub async fn build(
+        store: &Store,
+        sources: &Sources,
+        transport: Arc<dyn Transport>,
+    ) -> Result<Self, StartError> {
+        let secrets: Arc<dyn SecretStore> = Arc::new(SecretFile::open(store.folder())?);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let mailbox = Arc::new(Mailbox::open(store.folder(), clock.clone())?);
+        let parts = Parts {
+            store,
+            sources,
+            mailbox: mailbox.clone(),
+            clock: clock.clone(),
+            cursors: Cursors::new(platform_key(&*secrets, "cursor").await?),
+            refresh_key: platform_key(&*secrets, "refresh").await?,
+            link_key: platform_key(&*secrets, "link").await?,
+            secrets: secrets.clone(),
+            transport: transport.clone(),
+        };
+        let modules = parts.modules().await?;
+        let ports = authorizer::Ports {
+            sessions: parts.client("auth"),
+            authz: parts.client("authz"),
+            clock,
+        };
+        let authorizer = Arc::new(Authorizer::new(sources, ports)?);
+        Ok(Self { modules, authorizer, mailbox, secrets, transport })
+    }
+
+    /// Where calls between services arrive.
+    pub fn internal_routers(&self) -> HashMap<&'static str, Router> {
+        self.modules.iter().map(|module| (module.name, module.internal_router())).collect()
+    }
+
+    /// Makes the first accounts, as far as they are missing.
+    ///
+    /// # Errors
+    /// When a service refuses, or their passwords cannot be kept.
+    pub async fn seed(&self, sources: &Sources) -> Result<Credentials, StartError> {
+        let credentials = Credentials::load_or_make(&*self.secrets, sources).await?;
+        let seeder = Seeder {
+            tenants: client(&self.transport, "tenant"),
+            identities: client(&self.transport, "identity"),
+            authz: client(&self.transport, "authz"),
+        };
+        seeder.seed(&credentials).await?;
+        Ok(credentials)
+    }
+
+    /// Who hears of what: as the manifests say, and the authorizer, which forgets what has changed.
+    pub fn subscriptions(&self) -> Vec<Subscription> {
+        let declared = self.modules.iter().filter_map(|module| {
+            let spec = MODULES.iter().find(|spec| spec.name == module.name)?;
+            let consumer = module.consumer.clone()?;
+            Some(Subscription { module: module.name, patterns: spec.consumes, consumer })
+        });
+        let forgetting = Subscription {
+            module: "authorizer",
+            patterns: authorizer::FORGET_ON,
+            consumer: Arc::new(self.authorizer.forgetting()),
+        };
+        declared.chain([forgetting]).collect()
+    }
+}
+
+/// What modules are built with.
+struct Parts<'a> {
+    store: &'a Store,
+    sources: &'a Sources,
+    secrets: Arc<dyn SecretStore>,
+    mailbox: Arc<Mailbox>,
+    clock: Arc<dyn Clock>,
+    cursors: Cursors,
+    refresh_key: Key,
+    link_key: Key,
+    transport: Arc<dyn Transport>,
+}
+
+impl Parts<'_> {
+    async fn table(&self, module: &str) -> Result<Table, StartError> {
+        Ok(self.store.table(generated::module(module)).await?)
+    }
+
+    fn client(&self, service: &'static str) -> Arc<ServiceClient> {
+        client(&self.transport, service)
+    }
+
+    /// Every module, dependencies first.
+    async fn modules(&self) -> Result<Vec<Module>, StartError> {
+        let (clock, cursors) = (&self.clock, &self.cursors);
+        let audit = audit::module(audit::Ports {
+            table: self.table("audit").await?,
+            clock: clock.clone(),
+            cursors: cursors.clone(),
+        });
+        let authz = authz::module(
+            self.sources,
+            authz::Ports {
+                table: self.table("authz").await?,
+                clock: clock.clone(),
+                cursors: cursors.clone(),
+            },
+        )?;
+        let tenant = tenant::module(
+            self.sources,
+            tenant::Ports { table: self.table("tenant").await?, clock: clock.clone() },
+        )?;
+        let identity = identity::module(
+            self.sources,
+            identity::Ports {
+                table: self.table("identity").await?,
+                authz: self.client("authz"),
+                mailer: self.mailbox.clone(),
+                clock: clock.clone(),
+                cursors: cursors.clone(),
+                link_key: self.link_key.clone(),
+            },
+        )?;
+        let auth = auth::module(
+            self.sources,
+            auth::Ports {
+                table: self.table("auth").await?,
+                identities: self.client("identity"),
+                authz: self.client("authz"),
+                tenants: self.client("tenant"),
+                secrets: self.secrets.clone(),
+                clock: clock.clone(),
+                cursors: cursors.clone(),
+                refresh_key: self.refresh_key.clone(),
+            },
+        )?;
+        Ok(vec![audit, authz, tenant, identity, auth])
+    }
+}
+
+fn client(transport: &Arc<dyn Transport>, service: &'static str) -> Arc<ServiceClient> {
+    Arc::new(ServiceClient::new(service, transport.clone()))
+}
