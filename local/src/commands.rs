@@ -18,7 +18,7 @@ use tokio::runtime::{Builder, Runtime};
 /// What a command fails with: shown to the person, with all its causes.
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Plinth: everything that a SaaS product needs before its first own feature.
+/// Plinth: everything that a product needs before its first own feature.
 #[derive(Debug, Parser)]
 #[command(name = "plinth", version, arg_required_else_help = true)]
 struct Cli {
@@ -84,9 +84,10 @@ pub fn main() -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(failure) => {
-            let causes = std::iter::successors(failure.source(), |cause| cause.source());
-            let causes: String = causes.map(|cause| format!("\n  because: {cause}")).collect();
-            say_error(&format!("error: {failure}{causes}"));
+            say_error(&format!("error: {failure}"));
+            for cause in std::iter::successors(failure.source(), |cause| cause.source()) {
+                say_error(&format!("  because: {cause}"));
+            }
             ExitCode::FAILURE
         }
     }

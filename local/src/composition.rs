@@ -13,10 +13,13 @@ use kernel::{
     config::Sources,
     cursor::Cursors,
     module::Module,
-    secret::{Key, SecretStore, platform_key},
+    secret::{Key, Secret, SecretStore, platform_key},
 };
 
 use crate::{credentials::Credentials, platform::StartError, seed::Seeder};
+
+/// Says in the secret store that seeding was completed.
+const SEEDED: &str = "first-accounts-made";
 
 /// What the platform consists of, without a server in front and without the events in between.
 pub struct Composition {
@@ -40,6 +43,8 @@ impl Composition {
         transport: Arc<dyn Transport>,
     ) -> Result<Self, StartError> {
         let secrets: Arc<dyn SecretStore> = Arc::new(SecretFile::open(store.folder())?);
+        let keys: Vec<_> = MODULES.iter().flat_map(|module| module.config).copied().collect();
+        let sources = &sources.clone().with_secrets(&keys, &*secrets).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mailbox = Arc::new(Mailbox::open(store.folder(), clock.clone())?);
         let parts = Parts {
@@ -47,9 +52,9 @@ impl Composition {
             sources,
             mailbox: mailbox.clone(),
             clock: clock.clone(),
-            cursors: Cursors::new(platform_key(&*secrets, "cursor").await?),
+            cursors: Cursors::new(platform_key(&*secrets, "cursors").await?),
             refresh_key: platform_key(&*secrets, "refresh").await?,
-            link_key: platform_key(&*secrets, "link").await?,
+            link_key: platform_key(&*secrets, "links").await?,
             secrets: secrets.clone(),
             transport: transport.clone(),
         };
@@ -68,18 +73,22 @@ impl Composition {
         self.modules.iter().map(|module| (module.name, module.internal_router())).collect()
     }
 
-    /// Makes the first accounts, as far as they are missing.
+    /// Makes the first accounts, once: what becomes of them later is their owners' business.
     ///
     /// # Errors
     /// When a service refuses, or their passwords cannot be kept.
     pub async fn seed(&self, sources: &Sources) -> Result<Credentials, StartError> {
         let credentials = Credentials::load_or_make(&*self.secrets, sources).await?;
+        if self.secrets.get(SEEDED).await?.is_some() {
+            return Ok(credentials);
+        }
         let seeder = Seeder {
             tenants: client(&self.transport, "tenant"),
             identities: client(&self.transport, "identity"),
             authz: client(&self.transport, "authz"),
         };
         seeder.seed(&credentials).await?;
+        self.secrets.put(SEEDED, &Secret::new("true")).await?;
         Ok(credentials)
     }
 

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 /// Name of the ring in the secret store.
 const SECRET_NAME: &str = "signing-keys";
 /// How long an instance works with the ring it has read.
-const REFRESH: Duration = Duration::from_secs(60);
+const REFRESH: Duration = Duration::from_mins(1);
 /// How long an instance may go on signing with a key that was retired: [`REFRESH`] and what the secret
 /// store remembers (5 min on AWS), with a margin for clocks.
 const LAG: SignedDuration = SignedDuration::from_mins(10);

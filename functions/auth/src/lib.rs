@@ -81,7 +81,7 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         clock: ports.clock,
         cursors: ports.cursors,
         tokens: AccessTokens::new(keys.clone(), issuer, audience),
-        refresh_tokens: RefreshTokens::new(ports.refresh_key),
+        refresh_tokens: RefreshTokens::new(&ports.refresh_key),
         keys: keys.clone(),
         lifetimes,
         lockout,

@@ -78,7 +78,7 @@ pub struct RefreshTokens {
 }
 
 impl RefreshTokens {
-    pub fn new(key: Key) -> Self {
+    pub fn new(key: &Key) -> Self {
         Self { tag_key: key.derive("tag"), successor_key: key.derive("successor") }
     }
 
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_token_opens_to_its_owner_and_has_one_successor() {
-        let tokens = RefreshTokens::new(Key::random());
+        let tokens = RefreshTokens::new(&Key::random());
         let first = tokens.first(owner());
         let opened = tokens.open(&first.text).unwrap();
         assert_eq!(opened.owner, first.owner);
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_forged_or_changed_token_does_not_open() {
-        let tokens = RefreshTokens::new(Key::random());
+        let tokens = RefreshTokens::new(&Key::random());
         let text = tokens.first(owner()).text;
         let mut bytes = decode(text.expose()).unwrap();
         for at in 0..bytes.len() {
@@ -150,7 +150,7 @@ mod tests {
             assert!(tokens.open(&Secret::new(encode(&bytes))).is_none(), "byte {at}");
             bytes[at] ^= 1;
         }
-        assert!(RefreshTokens::new(Key::random()).open(&text).is_none());
+        assert!(RefreshTokens::new(&Key::random()).open(&text).is_none());
         assert!(tokens.open(&Secret::new("")).is_none());
         assert!(tokens.open(&Secret::new("not base64 ☃")).is_none());
     }

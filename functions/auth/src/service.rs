@@ -141,14 +141,8 @@ impl Service {
     pub async fn public_keys(&self) -> Result<Jwks, AuthError> {
         Ok(self.keys.public_keys().await?)
     }
+}
 
-    fn event<T: EventData>(
-        &self,
-        now: Timestamp,
-        tenant: Tenant,
-        origin: &Origin,
-        data: &T,
-    ) -> Envelope {
-        Envelope::new("auth", now, tenant, origin, data)
-    }
+fn event<T: EventData>(now: Timestamp, tenant: Tenant, origin: &Origin, data: &T) -> Envelope {
+    Envelope::new("auth", now, tenant, origin, data)
 }

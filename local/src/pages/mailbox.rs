@@ -1,13 +1,26 @@
 //! The local mailbox, as JSON and as a page. Only the embedded platform has it.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
-use axum::{Json, Router, extract::State, response::Response, routing::get};
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use embedded::{Mailbox, StoredMail};
-use kernel::{http::QueryParams, problem::Problem};
+use http::header;
+use kernel::{
+    caller::Gateway,
+    http::QueryParams,
+    problem::{NOT_FOUND, Problem},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::gateway::ops::page;
+
+const OWN_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 /// How many messages are shown.
 const SHOWN: usize = 200;
@@ -31,7 +44,22 @@ pub fn router(mailbox: Arc<Mailbox>) -> Router {
         .route("/_local/mail", get(list_mail))
         .route("/_local/", get(show_mail))
         .route("/_local", get(show_mail))
+        .route_layer(middleware::from_fn(from_this_machine))
         .with_state(mailbox)
+}
+
+/// Mail holds links that open accounts: only this machine may read it, and only under a name of its
+/// own, so that no web page gets here by rebinding its name to this address.
+async fn from_this_machine(request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<Gateway>().and_then(|gateway| gateway.ip_address.clone());
+    let is_near = peer.and_then(|ip| ip.parse().ok()).is_some_and(|ip: IpAddr| ip.is_loopback());
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
+    if is_near && name.is_some_and(|name| OWN_NAMES.contains(&name)) {
+        next.run(request).await
+    } else {
+        NOT_FOUND.problem("no such route").into_response()
+    }
 }
 
 async fn list_mail(

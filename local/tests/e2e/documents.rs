@@ -120,6 +120,10 @@ async fn the_platform_says_how_it_is() {
     assert!(ready["checks"].as_array().unwrap().len() >= 5, "{ready:#}");
     let metrics = client.get("/metrics").await;
     assert!(metrics.text.contains("http_requests_total"), "{}", metrics.text);
+    // A web page that has bound its own name to this address reads no mail.
+    let foreign = [("host", "evil.example")];
+    let stolen = client.call(Method::GET, "/_local/mail", None, &foreign).await;
+    stolen.expect_problem(404, "request.not_found");
     for page in ["/docs", "/_local/"] {
         let page = client.get(page).await;
         page.expect(200);

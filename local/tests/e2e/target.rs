@@ -12,7 +12,7 @@ use crate::{
 
 /// How long a condition may take to come true: events cross functions and queues on a deployed
 /// platform, and cold starts count.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub const PASSWORD: &str = "correct horse battery staple";
 

@@ -1,7 +1,7 @@
 use contracts::events::{RevocationReason, SessionRevoked, TokenReuseDetected};
 use kernel::{origin::Origin, secret::Secret};
 
-use super::{Service, SignedIn};
+use super::{Service, SignedIn, event};
 use crate::{
     problems::AuthError,
     refresh_token::{Owner, RefreshToken},
@@ -80,8 +80,8 @@ impl Service {
         let revoked =
             SessionRevoked { user_id, session_id: Some(session_id), kept_session_id: None, reason };
         let events = [
-            self.event(now, owner.tenant(), origin, &TokenReuseDetected { user_id, session_id }),
-            self.event(now, owner.tenant(), origin, &revoked),
+            event(now, owner.tenant(), origin, &TokenReuseDetected { user_id, session_id }),
+            event(now, owner.tenant(), origin, &revoked),
         ];
         let end = End::Revoked(reason);
         // Whoever lost this race finds the family ended all the same.

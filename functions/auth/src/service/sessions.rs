@@ -10,7 +10,7 @@ use kernel::{
     page::{Limit, Page},
 };
 
-use super::Service;
+use super::{Service, event};
 use crate::{
     problems::AuthError,
     session::{End, Revocation, Session},
@@ -24,7 +24,7 @@ impl Service {
     /// Ends the caller's session. Doing it again changes nothing.
     pub async fn logout(&self, caller: &Caller) -> Result<(), AuthError> {
         let data = LoggedOut { user_id: caller.user, session_id: caller.session };
-        let event = self.event(self.clock.now(), caller.tenant, &caller.origin, &data);
+        let event = event(self.clock.now(), caller.tenant, &caller.origin, &data);
         let (tenant, user, session) = (caller.tenant, caller.user, caller.session);
         let _ = self.store.end_session(tenant, user, session, End::LoggedOut, &[event]).await?;
         Ok(())
@@ -68,7 +68,7 @@ impl Service {
             let revoked =
                 SessionRevoked { user_id: user, session_id: None, kept_session_id: kept, reason };
             let now = self.clock.now();
-            let event = self.event(now, tenant, origin, &revoked);
+            let event = event(now, tenant, origin, &revoked);
             // The record is needed for as long as a session from before could live.
             let kept_until = now.saturating_add(self.lifetimes.refresh()).unwrap_or(now);
             let write = self.store.end_sessions_before(
@@ -121,7 +121,7 @@ impl Service {
             kept_session_id: None,
             reason,
         };
-        let event = self.event(now, caller.tenant, &caller.origin, &revoked);
+        let event = event(now, caller.tenant, &caller.origin, &revoked);
         let end = End::Revoked(reason);
         match self.store.end_session(caller.tenant, caller.user, session, end, &[event]).await? {
             Ok(()) => Ok(()),

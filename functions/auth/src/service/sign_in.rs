@@ -11,7 +11,7 @@ use kernel::{
     secret::Secret,
 };
 
-use super::{Service, SignedIn};
+use super::{Service, SignedIn, event};
 use crate::{
     lockout::counter_name,
     problems::AuthError,
@@ -117,7 +117,7 @@ impl Service {
             ended: None,
         };
         let data = LoginSucceeded { user_id: user.id, session_id: owner.session };
-        let event = self.event(now, tenant, &origin.acting_as(user.id), &data);
+        let event = event(now, tenant, &origin.acting_as(user.id), &data);
         self.store.create_session(tenant, &session, cleared, &[event]).await?;
         Ok(token)
     }
@@ -134,7 +134,7 @@ impl Service {
         // What belongs to no tenant goes to the operators' log.
         let tenant = Tenant::of_secret(tenant.unwrap_or(PLATFORM_TENANT));
         let now = self.clock.now();
-        let event = self.event(now, tenant, origin, &LoginFailed { user_id: user, reason });
+        let event = event(now, tenant, origin, &LoginFailed { user_id: user, reason });
         let is_counted = reason == LoginFailure::InvalidCredentials;
         Ok(self.store.add_failure(counter, is_counted, now, &[event]).await?)
     }

@@ -249,16 +249,6 @@ impl Test {
         refresh_at(&self.app, token).await
     }
 
-    /// The person that an access token stands for.
-    pub fn person(&self, tokens: &Value) -> Person {
-        let claims = claims(tokens);
-        let id = |name: &str| claims[name].as_str().unwrap().to_owned();
-        Person::with(&[])
-            .as_user(id("sub").parse().unwrap())
-            .of_tenant(id("tid").parse().unwrap())
-            .in_session(id("sid").parse().unwrap())
-    }
-
     /// Whether the session of these tokens still counts.
     pub async fn is_active(&self, tokens: &Value) -> bool {
         let claims = claims(tokens);
@@ -291,4 +281,14 @@ pub fn claims(answer: &Value) -> Value {
 
 pub fn session(answer: &Value) -> SessionId {
     claims(answer)["sid"].as_str().unwrap().parse().unwrap()
+}
+
+/// The person that an access token stands for.
+pub fn person(tokens: &Value) -> Person {
+    let claims = claims(tokens);
+    let id = |name: &str| claims[name].as_str().unwrap().to_owned();
+    Person::with(&[])
+        .as_user(id("sub").parse().unwrap())
+        .of_tenant(id("tid").parse().unwrap())
+        .in_session(id("sid").parse().unwrap())
 }

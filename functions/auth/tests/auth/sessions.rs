@@ -1,6 +1,6 @@
 //! Refresh tokens and sessions: who gets a successor, and what ends a family.
 
-use crate::common::{Test, refresh_at, session, token};
+use crate::common::{Test, person, refresh_at, session, token};
 use serde_json::json;
 use testkit::{Person, assert_cost};
 
@@ -108,9 +108,9 @@ async fn a_session_expires_when_it_is_not_used_and_lives_on_when_it_is() {
 async fn a_sign_out_ends_this_session_and_no_other() {
     let test = Test::start().await;
     let (one, two) = (test.sign_in().await, test.sign_in().await);
-    let person = test.person(&one);
+    let ada = person(&one);
     for _ in 0..2 {
-        test.app.post(&person, "/api/v1/auth/logout", &json!({})).await.expect(204);
+        test.app.post(&ada, "/api/v1/auth/logout", &json!({})).await.expect(204);
     }
     assert!(!test.is_active(&one).await);
     assert!(test.is_active(&two).await);
@@ -124,7 +124,7 @@ async fn signing_out_everywhere_ends_all_sessions_until_the_next_sign_in() {
     let test = Test::start().await;
     let (one, two) = (test.sign_in().await, test.sign_in().await);
     test.advance(1);
-    test.app.post(&test.person(&one), "/api/v1/auth/logout-all", &json!({})).await.expect(204);
+    test.app.post(&person(&one), "/api/v1/auth/logout-all", &json!({})).await.expect(204);
     assert!(!test.is_active(&one).await && !test.is_active(&two).await);
     test.refresh(&token(&two)).await.expect_problem(401, "auth.invalid_refresh_token");
     test.advance(1);
@@ -138,7 +138,7 @@ async fn a_new_password_ends_the_other_sessions_only() {
     test.advance(1);
     let body = json!({"current_password": "a", "new_password": "b"});
     let path = "/api/v1/auth/password/change";
-    test.app.post(&test.person(&one), path, &body).await.expect(204);
+    test.app.post(&person(&one), path, &body).await.expect(204);
     assert!(test.is_active(&one).await);
     assert!(!test.is_active(&two).await);
     test.refresh(&token(&one)).await.expect(200);
@@ -150,22 +150,22 @@ async fn people_see_and_end_their_own_sessions_only() {
     let one = test.sign_in().await;
     test.advance(1);
     let two = test.sign_in().await;
-    let person = test.person(&one);
-    let list = test.app.get(&person, "/api/v1/auth/sessions").await.expect(200);
+    let ada = person(&one);
+    let list = test.app.get(&ada, "/api/v1/auth/sessions").await.expect(200);
     let seen: Vec<_> = list["items"].as_array().unwrap().iter().map(|s| &s["id"]).collect();
     assert_eq!(seen, [&json!(session(&two)), &json!(session(&one))]);
     assert_eq!(list["items"][1]["is_current"], true);
     assert_eq!(list["items"][0]["ip_address"], "203.0.113.7");
 
     let path = format!("/api/v1/auth/sessions/{}", session(&two));
-    let stranger = Person::with(&[]).of_tenant(person.tenant());
+    let stranger = Person::with(&[]).of_tenant(ada.tenant());
     test.app.delete(&stranger, &path).await.expect_problem(404, "auth.session_not_found");
-    let foreigner = Person::with(&[]).as_user(person.user());
+    let foreigner = Person::with(&[]).as_user(ada.user());
     test.app.delete(&foreigner, &path).await.expect_problem(404, "auth.session_not_found");
-    test.app.delete(&person, &path).await.expect(204);
-    test.app.delete(&person, &path).await.expect_problem(404, "auth.session_not_found");
+    test.app.delete(&ada, &path).await.expect(204);
+    test.app.delete(&ada, &path).await.expect_problem(404, "auth.session_not_found");
     assert!(!test.is_active(&two).await);
-    let nonsense = test.app.delete(&person, "/api/v1/auth/sessions/nonsense").await;
+    let nonsense = test.app.delete(&ada, "/api/v1/auth/sessions/nonsense").await;
     nonsense.expect_problem(404, "request.not_found");
 }
 
@@ -174,16 +174,13 @@ async fn a_cursor_of_somebody_else_is_refused() {
     let test = Test::start().await;
     let one = test.sign_in().await;
     test.sign_in().await;
-    let person = test.person(&one);
-    let page = test.app.get(&person, "/api/v1/auth/sessions?limit=1").await.expect(200);
+    let ada = person(&one);
+    let page = test.app.get(&ada, "/api/v1/auth/sessions?limit=1").await.expect(200);
     let path = format!("/api/v1/auth/sessions?cursor={}", page["next_cursor"].as_str().unwrap());
-    assert_eq!(
-        test.app.get(&person, &path).await.expect(200)["items"].as_array().unwrap().len(),
-        1
-    );
-    let stranger = Person::with(&[]).of_tenant(person.tenant());
+    assert_eq!(test.app.get(&ada, &path).await.expect(200)["items"].as_array().unwrap().len(), 1);
+    let stranger = Person::with(&[]).of_tenant(ada.tenant());
     test.app.get(&stranger, &path).await.expect_invalid(&["?cursor"]);
-    let foreigner = Person::with(&[]).as_user(person.user());
+    let foreigner = Person::with(&[]).as_user(ada.user());
     test.app.get(&foreigner, &path).await.expect_invalid(&["?cursor"]);
 }
 
@@ -191,13 +188,13 @@ async fn a_cursor_of_somebody_else_is_refused() {
 async fn a_new_password_does_not_bring_an_ended_session_back() {
     let test = Test::start().await;
     let one = test.sign_in().await;
-    let person = test.person(&one);
+    let ada = person(&one);
     test.advance(1);
-    test.app.post(&person, "/api/v1/auth/logout-all", &json!({})).await.expect(204);
+    test.app.post(&ada, "/api/v1/auth/logout-all", &json!({})).await.expect(204);
     test.advance(1);
     // A cached decision may let one more request of the ended session through.
     let body = json!({"current_password": "a", "new_password": "b"});
-    test.app.post(&person, "/api/v1/auth/password/change", &body).await.expect(204);
+    test.app.post(&ada, "/api/v1/auth/password/change", &body).await.expect(204);
     assert!(!test.is_active(&one).await);
     test.refresh(&token(&one)).await.expect_problem(401, "auth.invalid_refresh_token");
 }

@@ -121,3 +121,53 @@ impl Transport for HttpTransport {
         Ok(Reply { status, body })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{Json, routing::get};
+    use http::{Method, StatusCode};
+
+    use super::*;
+    use crate::{caller::Gateway, module::Module, origin::Origin};
+
+    fn token() -> Secret {
+        Secret::new("t".repeat(32))
+    }
+
+    /// A service over HTTP; `is_gateway` plays one whose requests come through the gateway.
+    async fn serve(is_gateway: bool) -> String {
+        let mut module = Module::new("demo", "0.1.0");
+        module.internal = Router::new().route("/internal/demo", get(|| async { Json(7) }));
+        let mut router = HttpTransport::accept(module.router(&[]), token());
+        if is_gateway {
+            router = router.layer(axum::Extension(Gateway::default()));
+        }
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        address
+    }
+
+    async fn status(address: &str, token: Secret) -> StatusCode {
+        let addresses = HashMap::from([("demo".to_owned(), address.to_owned())]);
+        let request = Outbound {
+            method: Method::GET,
+            path: "/internal/demo".to_owned(),
+            body: None,
+            origin: Origin::system("test"),
+        };
+        HttpTransport::new(addresses, token).send("demo", request).await.unwrap().status
+    }
+
+    #[tokio::test]
+    async fn over_http_only_the_right_token_opens_internal_routes() {
+        let address = serve(false).await;
+        assert_eq!(status(&address, token()).await, StatusCode::OK);
+        assert_eq!(status(&address, Secret::new("x".repeat(32))).await, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn not_even_the_right_token_opens_them_through_the_gateway() {
+        assert_eq!(status(&serve(true).await, token()).await, StatusCode::NOT_FOUND);
+    }
+}

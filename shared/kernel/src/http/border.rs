@@ -175,10 +175,12 @@ fn complete(mut response: Response, instance: &str, request_id: &str, place: &st
     rendered
 }
 
+/// The methods that metrics tell apart: a label may only have values that we know, and clients
+/// choose methods as they like.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
 fn observe(route: &str, method: &Method, status: StatusCode, started: Instant) {
     let elapsed = started.elapsed();
-    // A label may only have values that we know: clients choose methods as they like.
-    const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     let method = METHODS.into_iter().find(|known| *known == method.as_str()).unwrap_or("other");
     let labels = [
         ("route", route.to_owned()),

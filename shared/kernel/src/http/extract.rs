@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn what_is_not_json_is_malformed() {
-        assert_eq!(violation(r#"[[]]"#), (String::new(), "field.invalid".to_owned()));
+        assert_eq!(violation("[[]]"), (String::new(), "field.invalid".to_owned()));
         for body in ["", "{", "nul", "{\"lines\":[]} x"] {
             let problem = parse::<Order>(body.as_bytes()).unwrap_err();
             assert_eq!(problem.kind(), MALFORMED, "{body}");
