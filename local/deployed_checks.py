@@ -137,24 +137,24 @@ class Deployed:
             for page in functions for function in page["Functions"]
         }
 
-    def make_tenant(self, identifier=None, slug=None):
+    def make_tenant(self, identifier=None, slug=None, is_open=False):
         """Has the tenant service make a tenant, as another service would; gives its id."""
         identifier = identifier or str(uuid.uuid4())
         self.call("tenant", "PUT", f"/internal/tenant/tenants/{identifier}", {
-            "name": "Check", "slug": slug or f"check-{identifier}",
+            "name": "Check", "slug": slug or f"check-{identifier}", "open_registration": is_open,
         })
         return identifier
 
     def make_operator(self):
         """Makes the platform's first user and the tenant that people register with, once."""
         self.make_tenant(PLATFORM_TENANT, "platform")
-        self.make_tenant(DEMO_TENANT, "demo")
+        self.make_tenant(DEMO_TENANT, "demo", is_open=True)
         email, password = "operator@example.org", secrets.token_urlsafe(24)
         place = f"tenants/{PLATFORM_TENANT}/users/{uuid.uuid4()}"
         self.call("identity", "PUT", f"/internal/identity/{place}", {
             "email": email, "password": password, "first_name": "Olivia", "last_name": "Operator",
         })
-        roles = {"change": "set", "roles": ["owner"], "caller_permissions": None}
+        roles = {"change": "set", "roles": ["owner"], "is_active": True, "caller_permissions": None}
         self.call("authz", "PUT", f"/internal/authz/{place}/roles", roles)
         return email, password
 

@@ -87,7 +87,10 @@ impl Composition {
             identities: client(&self.transport, "identity"),
             authz: client(&self.transport, "authz"),
         };
-        seeder.seed(&credentials).await?;
+        tokio::try_join!(
+            seeder.seed_operator(&credentials.operator),
+            seeder.seed_demo(&credentials.demo),
+        )?;
         self.secrets.put(SEEDED, &Secret::new("true")).await?;
         Ok(credentials)
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Name in the secret store.
 const NAME: &str = "first-accounts";
+const OPERATOR_PASSWORD: &str = "PLINTH_OPERATOR_PASSWORD";
 
 /// An account and its password.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,9 @@ pub struct Account {
     pub id: UserId,
     pub email: String,
     pub password: String,
+    /// Whether the password was generated, not chosen by somebody.
+    #[serde(default)]
+    pub is_random: bool,
 }
 
 /// The demo tenant and its accounts, one in each system role.
@@ -67,7 +71,8 @@ impl Credentials {
             role: None,
             id: UserId::new(),
             email: given("PLINTH_OPERATOR_EMAIL", &|| "operator@plinth.local".to_owned()),
-            password: given("PLINTH_OPERATOR_PASSWORD", &random_password),
+            password: given(OPERATOR_PASSWORD, &random_password),
+            is_random: sources.variable(OPERATOR_PASSWORD).is_none(),
         };
         let users: Vec<_> = [OWNER, ADMIN, MEMBER, VIEWER]
             .iter()
@@ -76,6 +81,7 @@ impl Credentials {
                 id: UserId::new(),
                 email: format!("{}@demo.local", role.name),
                 password: random_password(),
+                is_random: true,
             })
             .collect();
         let admin = &users[1];

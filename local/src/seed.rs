@@ -11,7 +11,7 @@ use contracts::{
 };
 use kernel::{caller::Tenant, client::CallError, id::TenantId, origin::Origin, secret::Secret};
 
-use crate::credentials::{Account, Credentials};
+use crate::credentials::{Account, Demo};
 
 /// The services that seeding goes through.
 pub struct Seeder {
@@ -21,30 +21,37 @@ pub struct Seeder {
 }
 
 impl Seeder {
-    /// Makes what is missing.
+    /// Makes the platform's own tenant and its operator, as far as they are missing.
     ///
     /// # Errors
-    /// When a service refuses, such as for an operator's e-mail address that a user has.
-    pub async fn seed(&self, credentials: &Credentials) -> Result<(), CallError> {
-        let demo = &credentials.demo;
-        tokio::try_join!(
-            self.tenant(PLATFORM_TENANT, "Platform", "platform"),
-            self.tenant(demo.tenant_id, "Demo Inc.", &demo.tenant),
-        )?;
-        let operator = (PLATFORM_TENANT, &credentials.operator, OWNER.name);
-        let users = demo.users.iter().map(|account| {
-            (demo.tenant_id, account, account.role.as_deref().unwrap_or(OWNER.name))
-        });
-        let accounts = std::iter::once(operator).chain(users);
-        futures_util::future::try_join_all(
-            accounts.map(|(tenant, account, role)| self.account(tenant, account, role)),
-        )
-        .await?;
-        Ok(())
+    /// When a service refuses, such as for an address that a user has.
+    pub async fn seed_operator(&self, operator: &Account) -> Result<(), CallError> {
+        self.tenant(PLATFORM_TENANT, "Platform", "platform", false).await?;
+        self.account(PLATFORM_TENANT, operator, OWNER.name).await
     }
 
-    async fn tenant(&self, id: TenantId, name: &str, slug: &str) -> Result<(), CallError> {
-        let tenant = EnsureTenant { name: name.to_owned(), slug: slug.to_owned() };
+    /// Makes the demo tenant, which takes registrations, and its accounts, as far as they are missing.
+    ///
+    /// # Errors
+    /// When a service refuses.
+    pub async fn seed_demo(&self, demo: &Demo) -> Result<(), CallError> {
+        self.tenant(demo.tenant_id, "Demo Inc.", &demo.tenant, true).await?;
+        let accounts = demo.users.iter().map(|account| {
+            let role = account.role.as_deref().unwrap_or(OWNER.name);
+            self.account(demo.tenant_id, account, role)
+        });
+        futures_util::future::try_join_all(accounts).await.map(drop)
+    }
+
+    async fn tenant(
+        &self,
+        id: TenantId,
+        name: &str,
+        slug: &str,
+        open_registration: bool,
+    ) -> Result<(), CallError> {
+        let (name, slug) = (name.to_owned(), slug.to_owned());
+        let tenant = EnsureTenant { name, slug, open_registration };
         self.tenants.ensure(&origin(), id, &tenant).await.map(drop)
     }
 
@@ -58,6 +65,7 @@ impl Seeder {
         let user = EnsureUser {
             email: account.email.clone(),
             password: Secret::new(account.password.clone()),
+            is_random: account.is_random,
             first_name: title(role),
             last_name: "Demo".to_owned(),
         };
@@ -67,6 +75,8 @@ impl Seeder {
             let change = AssignRoles {
                 change: RoleChange::Set,
                 roles: vec![role.to_owned()],
+                // Made active; of a suspension since then the authorization service knows.
+                is_active: true,
                 caller_permissions: None,
             };
             self.authz.assign(&origin(), tenant, account.id, &change).await?;

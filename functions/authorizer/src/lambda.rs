@@ -1,8 +1,9 @@
 //! The authorizer as API Gateway calls it: payload format 2.0, simple responses.
 //!
-//! A missing permission is denied here (the gateway answers 403). A token that is not valid passes
-//! *without an identity*: the gateway could only answer 403 to it, while the function's own guard, which
-//! lets nobody through without an identity, answers 401 with a challenge and a problem document.
+//! The gateway could answer a refusal only with a bare 403. So a token that is not valid passes *without
+//! an identity*, and one without the permission *with* its identity: the function's own guard, which
+//! compares with the route table once more, answers 401 with a challenge or 403, as problem documents
+//! (see `docs/adr/0002-refusals-are-answered-by-the-functions-guard.md`).
 
 use std::sync::Arc;
 
@@ -48,19 +49,13 @@ async fn answer(
     let authorization =
         request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     match authorizer.decide(&origin, &method, route, authorization).await {
-        Ok(context) => Ok(Answer {
-            is_authorized: true,
-            context: context
-                .map_or_else(|| Ok(json!({})), |context| serde_json::to_value(&*context))?,
-        }),
-        Err(refusal @ (Refusal::NoToken | Refusal::BadToken(_) | Refusal::SessionOver)) => {
-            tracing::debug!(%refusal, "passes without an identity");
+        Ok(Some(context)) | Err(Refusal::Forbidden(_, context)) => {
+            Ok(Answer { is_authorized: true, context: serde_json::to_value(&*context)? })
+        }
+        Ok(None) | Err(Refusal::NoToken | Refusal::BadToken(_) | Refusal::SessionOver) => {
             Ok(Answer { is_authorized: true, context: json!({}) })
         }
-        Err(refusal @ (Refusal::Forbidden(_) | Refusal::UnknownRoute)) => {
-            tracing::debug!(%refusal, "denied");
-            Ok(Answer { is_authorized: false, context: json!({}) })
-        }
+        Err(Refusal::UnknownRoute) => Ok(Answer { is_authorized: false, context: json!({}) }),
         Err(Refusal::Undecided(error)) => Err(error.into()),
     }
 }

@@ -56,8 +56,9 @@ pub enum Refusal {
     BadToken(&'static str),
     #[error("the session is over")]
     SessionOver,
+    /// Who asks is known, and lacks this permission.
     #[error("the permission `{0}` is missing")]
-    Forbidden(&'static str),
+    Forbidden(&'static str, Arc<AuthorizerContext>),
     /// The decision could not be made; it fails closed.
     #[error("a service that knows does not answer")]
     Undecided(#[from] kernel::client::CallError),
@@ -81,7 +82,7 @@ impl From<Refusal> for Problem {
                 Self::bad_token("the access token is not valid, or has expired")
             }
             Refusal::SessionOver => Self::bad_token("the session is over"),
-            Refusal::Forbidden(permission) => {
+            Refusal::Forbidden(permission, _) => {
                 FORBIDDEN.problem(format!("this needs the permission `{permission}`"))
             }
             Refusal::Undecided(error) => Self::unavailable(error),
@@ -122,7 +123,7 @@ impl Authorizer {
         let context = self.standings.of(origin, &claims).await?.ok_or(Refusal::SessionOver)?;
         match access {
             Access::Permission(permission) if !context.permissions.contains(permission) => {
-                Err(Refusal::Forbidden(permission))
+                Err(Refusal::Forbidden(permission, context))
             }
             _ => Ok(Some(context)),
         }

@@ -7,7 +7,7 @@ use axum::{
     extract::State,
     routing::{get, put},
 };
-use contracts::authz::{AssignRoles, Assignment, Grants, ManageUser};
+use contracts::authz::{AssignRoles, Assignment, Grants, ManageUser, SetStanding};
 use http::StatusCode;
 use kernel::{
     caller::Tenant,
@@ -26,6 +26,7 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/internal/authz/tenants/{tenant}/users/{user}/grants", get(get_grants))
         .route("/internal/authz/tenants/{tenant}/users/{user}/roles", put(assign_roles))
         .route("/internal/authz/tenants/{tenant}/users/{user}/management", put(check_management))
+        .route("/internal/authz/tenants/{tenant}/users/{user}/standing", put(set_standing))
         .with_state(service)
 }
 
@@ -44,6 +45,14 @@ async fn assign_roles(
 ) -> Result<Json<Assignment>, Problem> {
     let tenant = Tenant::of_internal_call(tenant);
     Ok(Json(service.assign_roles(&origin, tenant, user, &wish).await?))
+}
+
+async fn set_standing(
+    State(service): State<Arc<Service>>,
+    PathParams((tenant, user)): UserPath,
+    JsonBody(standing): JsonBody<SetStanding>,
+) -> Result<Json<bool>, Problem> {
+    Ok(Json(service.set_standing(Tenant::of_internal_call(tenant), user, &standing).await?))
 }
 
 async fn check_management(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aws::StoreError;
-use contracts::authz::{ESCALATION, LAST_OWNER, OUTRANKED, UNKNOWN_ROLE};
+use contracts::authz::{ESCALATION, LAST_OWNER, NOT_ACTIVE, OUTRANKED, UNKNOWN_ROLE};
 use http::StatusCode;
 use kernel::{
     etag,
@@ -31,6 +31,7 @@ pub const ALL: &[Kind] = &[
     ESCALATION,
     OUTRANKED,
     LAST_OWNER,
+    NOT_ACTIVE,
     UNKNOWN_ROLE,
 ];
 
@@ -51,6 +52,8 @@ pub enum AuthzError {
     Outranked,
     #[error("the tenant would have no owner")]
     LastOwner,
+    #[error("an owner must be active")]
+    NotActive,
     #[error("roles number {indexes:?} are unknown")]
     UnknownRoles { indexes: Vec<usize> },
     #[error("more than {MAX_ROLES} roles")]
@@ -96,6 +99,7 @@ impl From<AuthzError> for Problem {
                 OUTRANKED.problem("the user holds permissions that you do not hold")
             }
             AuthzError::LastOwner => LAST_OWNER.problem("make somebody else an owner first"),
+            AuthzError::NotActive => NOT_ACTIVE.problem("the user is pending or suspended"),
             AuthzError::UnknownRoles { indexes } => UNKNOWN_ROLE
                 .problem("see the roles of the tenant")
                 .with_violations(indexes.into_iter().map(unknown_role).collect()),

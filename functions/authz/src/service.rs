@@ -2,6 +2,7 @@
 
 mod assignments;
 mod checks;
+mod management;
 mod roles;
 
 use std::sync::Arc;

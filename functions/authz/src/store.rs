@@ -6,7 +6,7 @@
 //! | a custom role's id by name (and the name's uniqueness) | get `T#{tenant}#ROLE_NAME#{folded}` / `name` |
 //! | custom roles of a tenant by name | query `gsi1`: `T#{tenant}#ROLES` / `{folded}` |
 //! | the roles of a user | get `T#{tenant}#USER#{user}` / `roles` |
-//! | the owners of a tenant (and that there is one) | get `T#{tenant}#OWNERS` / `owners` |
+//! | the owners of a tenant who can act (and that there is one) | get `T#{tenant}#OWNERS` / `owners` |
 //! | events of a deleted role | stream of `T#{tenant}#ROLE#{id}` / `deleted`, which expires |
 
 mod assignments;

@@ -3,7 +3,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use contracts::{
     authz::RoleRef,
-    events::{PasswordResetRequested, RoleAssigned, RoleRevoked, UserCreated, UserMailRequested},
+    events::{
+        PasswordResetRequested, RoleAssigned, RoleRevoked, TokenReuseDetected, UserCreated,
+        UserMailRequested,
+    },
 };
 use kernel::{
     caller::Tenant,
@@ -29,6 +32,9 @@ impl Consumer for IdentityConsumer {
             }
             PasswordResetRequested::TYPE => {
                 identity.send_reset_link(event, &data(event)?).await.map_err(ConsumeError::retry)
+            }
+            TokenReuseDetected::TYPE => {
+                identity.tell_of_reuse(event, &data(event)?).await.map_err(ConsumeError::retry)
             }
             RoleAssigned::TYPE => {
                 let RoleAssigned { user_id, assigned: _, roles, assignment_version } = data(event)?;

@@ -1,7 +1,7 @@
 //! What can go wrong, in the words of this service, and what a client is told about it.
 
 use contracts::{
-    authz::{ESCALATION, LAST_OWNER, OUTRANKED, UNKNOWN_ROLE},
+    authz::{ESCALATION, LAST_OWNER, NOT_ACTIVE, OUTRANKED, UNKNOWN_ROLE},
     identity::{BUSY, WRONG_PASSWORD},
 };
 use http::{HeaderValue, StatusCode, header};
@@ -41,12 +41,20 @@ pub const PROBLEMS: &[Kind] = &[
     ESCALATION,
     OUTRANKED,
     LAST_OWNER,
+    NOT_ACTIVE,
     UNKNOWN_ROLE,
 ];
 
 /// What the authorization service may refuse for reasons that concern our caller.
-const PASSED_ON: &[Kind] =
-    &[ESCALATION, OUTRANKED, LAST_OWNER, UNKNOWN_ROLE, problem::CONFLICT, problem::INVALID];
+const PASSED_ON: &[Kind] = &[
+    ESCALATION,
+    OUTRANKED,
+    LAST_OWNER,
+    NOT_ACTIVE,
+    UNKNOWN_ROLE,
+    problem::CONFLICT,
+    problem::INVALID,
+];
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]

@@ -85,6 +85,12 @@ impl Hasher {
         self.run(move |memory| recipe.hash(password.secret(), memory)).await
     }
 
+    /// Hashes a new password that is random and long, so that stretching it adds nothing. Takes next to
+    /// no time and memory, so neither a slot nor a buffer; the first sign-in makes the hash anew.
+    pub fn hash_random(&self, password: &NewPassword) -> PasswordHash {
+        self.recipe.cheapest().hash(password.secret(), &mut buffers::Memory::new())
+    }
+
     /// Hashes once more a password that was just found right.
     pub async fn rehash(&self, password: &Secret) -> Result<PasswordHash, Busy> {
         let (recipe, password) = (self.recipe.clone(), password.clone());

@@ -9,13 +9,37 @@ use crate::link::Purpose;
 const TEXT: &str = "letter.txt";
 const HTML: &str = "letter.html";
 
+/// What the link of a mail is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    Verification,
+    /// Verification of an address with which several have registered; confirms nobody's password.
+    VerificationOnly,
+    /// Verification that confirms one registration of several.
+    Registration,
+    Reset,
+}
+
+impl Topic {
+    pub const fn purpose(self) -> Purpose {
+        match self {
+            Self::Verification | Self::VerificationOnly | Self::Registration => {
+                Purpose::Verification
+            }
+            Self::Reset => Purpose::Reset,
+        }
+    }
+}
+
 /// What a mail is about.
 #[derive(Debug)]
 pub enum Letter {
     /// A link with which its receiver proves something.
-    Link { purpose: Purpose, address: Secret, token: Secret, lasts: SignedDuration },
+    Link { topic: Topic, address: Secret, token: Secret, lasts: SignedDuration },
     /// Somebody tried to register with the receiver's address.
     AlreadyRegistered,
+    /// A session was ended because somebody else may have had its refresh token.
+    SessionEnded,
 }
 
 /// A letter in words.
@@ -64,7 +88,7 @@ impl Letters {
         let Words { subject, before, action, after } = words(letter);
         let (address, token) = match letter {
             Letter::Link { address, token, .. } => (Some(address.expose()), Some(token.expose())),
-            Letter::AlreadyRegistered => (None, None),
+            Letter::AlreadyRegistered | Letter::SessionEnded => (None, None),
         };
         let name = greetable(name);
         let content = context! { subject, name, before, action, after, address, token };
@@ -79,28 +103,7 @@ impl Letters {
 
 fn words(letter: &Letter) -> Words {
     match letter {
-        Letter::Link { purpose: Purpose::Verification, lasts, .. } => Words {
-            subject: "Please confirm your e-mail address",
-            before: vec!["Welcome! Please confirm that this is your address:"],
-            action: "Confirm my address",
-            after: vec![
-                good_for(*lasts),
-                "If somebody created the account for you, ask for a new password afterwards to set \
-                 your own."
-                    .to_owned(),
-                "If you did not create an account, ignore this mail; nothing else will happen."
-                    .to_owned(),
-            ],
-        },
-        Letter::Link { purpose: Purpose::Reset, lasts, .. } => Words {
-            subject: "Set a new password",
-            before: vec!["Somebody asked for a new password for your account. To set one, open:"],
-            action: "Set a new password",
-            after: vec![
-                good_for(*lasts),
-                "If it was not you, ignore this mail; your password stays as it is.".to_owned(),
-            ],
-        },
+        Letter::Link { topic, lasts, .. } => link_words(*topic, *lasts),
         Letter::AlreadyRegistered => Words {
             subject: "You already have an account",
             before: vec![
@@ -110,6 +113,75 @@ fn words(letter: &Letter) -> Words {
             ],
             action: "",
             after: vec!["If it was not you, there is nothing to do.".to_owned()],
+        },
+        Letter::SessionEnded => Words {
+            subject: "Your session was ended for your safety",
+            before: vec![
+                "One of your sessions was renewed with a key that had been used before. That happens \
+                 when somebody else has a copy of it, so we have ended the session on every device \
+                 that had it.",
+                "Please sign in again. If you did not expect this, set a new password, which ends all \
+                 other sessions too.",
+            ],
+            action: "",
+            after: vec!["If it keeps happening, tell whoever administers your account.".to_owned()],
+        },
+    }
+}
+
+fn link_words(topic: Topic, lasts: SignedDuration) -> Words {
+    match topic {
+        Topic::Verification => Words {
+            subject: "Please confirm your e-mail address",
+            before: vec!["Welcome! Please confirm that this is your address:"],
+            action: "Confirm my address",
+            after: vec![
+                good_for(lasts),
+                "If somebody created the account for you, ask for a new password afterwards to set \
+                 your own."
+                    .to_owned(),
+                "If you did not create an account, ignore this mail; nothing else will happen."
+                    .to_owned(),
+            ],
+        },
+        Topic::VerificationOnly => Words {
+            subject: "Please confirm your e-mail address",
+            before: vec![
+                "Somebody asked to confirm this address again. Several registrations were made with \
+                 it, so this link confirms the address only, and none of the passwords that were \
+                 given. Once it is confirmed, ask for a new password to set your own:",
+            ],
+            action: "Confirm my address",
+            after: vec![
+                good_for(lasts),
+                "If you did not create an account, ignore this mail; nothing else will happen."
+                    .to_owned(),
+            ],
+        },
+        Topic::Registration => Words {
+            subject: "Please confirm your registration",
+            before: vec![
+                "Somebody registered with this address, and not for the first time. If it was you \
+                 just now, confirm it:",
+            ],
+            action: "Confirm my registration",
+            after: vec![
+                good_for(lasts),
+                "Each of these mails confirms the password that was given with that registration, \
+                 and no other. Do not follow a link of a registration that is not yours."
+                    .to_owned(),
+                "If you did not create an account, ignore this mail; nothing else will happen."
+                    .to_owned(),
+            ],
+        },
+        Topic::Reset => Words {
+            subject: "Set a new password",
+            before: vec!["Somebody asked for a new password for your account. To set one, open:"],
+            action: "Set a new password",
+            after: vec![
+                good_for(lasts),
+                "If it was not you, ignore this mail; your password stays as it is.".to_owned(),
+            ],
         },
     }
 }
@@ -137,7 +209,7 @@ mod tests {
 
     fn verification() -> Letter {
         Letter::Link {
-            purpose: Purpose::Verification,
+            topic: Topic::Verification,
             address: Secret::new("https://app.example.org/verify-email?token=abc_-1"),
             token: Secret::new("abc_-1"),
             lasts: SignedDuration::from_hours(24),
@@ -168,8 +240,10 @@ mod tests {
 
     #[test]
     fn a_letter_without_a_link_says_so_in_words_only() {
-        let written = Letters::default().write(&Letter::AlreadyRegistered, "Ada");
-        assert!(!written.text.contains("http") && !written.html.contains("<a "));
-        assert!(!written.text.contains("code:"));
+        for letter in [Letter::AlreadyRegistered, Letter::SessionEnded] {
+            let written = Letters::default().write(&letter, "Ada");
+            assert!(!written.text.contains("http") && !written.html.contains("<a "));
+            assert!(!written.text.contains("code:"));
+        }
     }
 }

@@ -11,6 +11,8 @@ use kernel::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::{hashing::PasswordHash, profile::Name};
+
 /// What a link is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -36,6 +38,29 @@ impl Purpose {
     }
 }
 
+/// Which password following a verification link confirms.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confirms {
+    /// The one that the account was created with, if any.
+    #[default]
+    First,
+    /// The same, provided that nobody else has registered with the address. If somebody has, nothing
+    /// says whose password the reader of the mail means, so it confirms none.
+    Only,
+    /// That of another registration, with the name that was given there. Such a link stands beside
+    /// all others: nobody can end it by registering once more.
+    Registration(Registered),
+}
+
+/// What a registration brought along for an account that was there already, unproven.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
+    pub password_hash: PasswordHash,
+    pub first_name: Name,
+    pub last_name: Name,
+}
+
 /// A link that was just made.
 #[derive(Debug, Clone)]
 pub struct NewLink {
@@ -45,6 +70,7 @@ pub struct NewLink {
     /// For the store.
     pub fingerprint: String,
     pub expires_at: Timestamp,
+    pub confirms: Confirms,
 }
 
 /// A link as it is stored, found by its token's fingerprint.
@@ -55,11 +81,18 @@ pub struct StoredLink {
     pub purpose: Purpose,
     pub fingerprint: String,
     pub expires_at: Timestamp,
+    #[serde(default)]
+    pub confirms: Confirms,
 }
 
 impl StoredLink {
     pub fn is_good(&self, purpose: Purpose, now: Timestamp) -> bool {
         self.purpose == purpose && now < self.expires_at
+    }
+
+    /// Whether only the newest link of its purpose is good.
+    pub fn is_replaceable(&self) -> bool {
+        !matches!(self.confirms, Confirms::Registration(_))
     }
 }
 
@@ -78,7 +111,8 @@ impl Links {
     pub fn issue(&self, purpose: Purpose, now: Timestamp) -> NewLink {
         let nonce = encode(&random_bytes::<32>());
         let fingerprint = fingerprint(self.token(purpose, &nonce).expose());
-        NewLink { purpose, nonce, fingerprint, expires_at: now + self.lasts(purpose) }
+        let expires_at = now + self.lasts(purpose);
+        NewLink { purpose, nonce, fingerprint, expires_at, confirms: Confirms::First }
     }
 
     /// How long a link is good.
@@ -136,6 +170,7 @@ mod tests {
             purpose,
             fingerprint,
             expires_at,
+            confirms: Confirms::First,
         };
         let at = |minutes| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
         assert!(link.is_good(Purpose::Reset, at(59)));

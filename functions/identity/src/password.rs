@@ -11,6 +11,11 @@ use crate::email::Email;
 
 /// Longest password, in code points.
 pub const MAX_LENGTH: usize = 128;
+/// Longest text that is normalised to become a new password, in bytes: normalising can lengthen a text
+/// eighteenfold, and takes time with its length.
+const MAX_NEW_BYTES: usize = 4 * MAX_LENGTH;
+/// Longest text that is compared with a hash, in bytes. Imported passwords may be longer than new ones.
+pub const MAX_CHECKED_BYTES: usize = 1024;
 /// Shortest name of an address that a password must not contain; shorter ones occur in many words.
 const MIN_NAME: usize = 4;
 
@@ -69,6 +74,13 @@ pub fn normalise(password: &Secret) -> Secret {
 }
 
 fn within(password: &Secret, min_length: usize) -> Result<Secret, Invalid> {
+    let too_long = || {
+        let rule = format!("must have at most {MAX_LENGTH} characters");
+        Invalid::new("password.too_long", rule)
+    };
+    if password.expose().len() > MAX_NEW_BYTES {
+        return Err(too_long());
+    }
     let normalised = normalise(password);
     let length = normalised.expose().chars().count();
     if length < min_length {
@@ -76,8 +88,7 @@ fn within(password: &Secret, min_length: usize) -> Result<Secret, Invalid> {
         return Err(Invalid::new("password.too_short", rule));
     }
     if length > MAX_LENGTH {
-        let rule = format!("must have at most {MAX_LENGTH} characters");
-        return Err(Invalid::new("password.too_long", rule));
+        return Err(too_long());
     }
     Ok(normalised)
 }

@@ -137,7 +137,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
 }
 
 /// A partial update of a profile.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ProfileChange {
     /// Never cleared: everybody has one.
     pub first_name: Patch<Name>,

@@ -51,14 +51,17 @@ pub struct UserFilter {
 pub struct NewUser<'a> {
     pub account: &'a Account,
     pub password_hash: Option<&'a PasswordHash>,
+    /// Whether somebody registered, whose address nobody vouches for.
+    pub is_self_registered: bool,
     /// The link that proves the address, if it needs proof.
     pub link: Option<&'a NewLink>,
 }
 
 /// A new password's hash.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct NewHash {
-    pub hash: PasswordHash,
+    /// Without one, nobody can sign in until a new password is set.
+    pub hash: Option<PasswordHash>,
     /// The hash that it replaces, where knowing that password allowed the change.
     pub replaced: Option<PasswordHash>,
 }
@@ -67,7 +70,7 @@ pub struct NewHash {
 #[derive(Debug, Default)]
 pub struct Change {
     pub password: Option<NewHash>,
-    /// The link that allowed the change. It must be the newest of its purpose and ends with this.
+    /// The link that allowed the change. It must be good still, and ends with this.
     pub used_link: Option<StoredLink>,
     /// Links that are pointless now.
     pub dropped_links: Vec<Purpose>,
@@ -111,9 +114,13 @@ impl Store {
         new: NewUser<'_>,
         events: &[Envelope],
     ) -> Result<(), SaveError> {
-        let NewUser { account, password_hash, link } = new;
+        let NewUser { account, password_hash, is_self_registered, link } = new;
         let mut transaction = Transaction::default();
-        let sign_in = SignIn { account: account.clone(), password_hash: password_hash.cloned() };
+        let sign_in = SignIn {
+            account: account.clone(),
+            password_hash: password_hash.cloned(),
+            registrations: is_self_registered.into(),
+        };
         let sign_in = Write::put(sign_in_key(&account.email), &sign_in).if_absent();
         transaction.guarded(sign_in, Conflict::EmailTaken);
         let user = put_user(tenant, account).if_absent().announce(events);
@@ -163,11 +170,14 @@ impl Store {
         }
         transaction.extend(search::changed_entries(tenant, before, after));
         if let Some(link) = &used_link {
-            let [current, token] = links::consume(tenant, link);
-            transaction.guarded(current, Conflict::LinkUsed);
-            transaction.add(token);
+            let mut writes = links::consume(tenant, link).into_iter();
+            writes
+                .by_ref()
+                .take(1)
+                .for_each(|write| transaction.guarded(write, Conflict::LinkUsed));
+            transaction.extend(writes);
         }
-        let spent = used_link.map(|link| link.purpose);
+        let spent = used_link.filter(StoredLink::is_replaceable).map(|link| link.purpose);
         for purpose in dropped_links.into_iter().filter(|purpose| Some(*purpose) != spent) {
             transaction.add(links::drop_current(tenant, after.id, purpose));
         }

@@ -48,6 +48,22 @@ pub struct SignIn {
     pub account: Account,
     /// Absent until the person has set one.
     pub password_hash: Option<PasswordHash>,
+    /// How often somebody has registered with the address before it was proven; 0 where another than
+    /// its owner created the account.
+    #[serde(default)]
+    pub registrations: u32,
+}
+
+impl SignIn {
+    /// Whether more may register with the address: nobody has proven yet to be its owner.
+    pub fn is_open_to_registration(&self) -> bool {
+        self.account.status == UserStatus::Pending && self.registrations > 0
+    }
+
+    /// Whether several have given a password for the account, of whom one is the owner at most.
+    pub fn is_contested(&self) -> bool {
+        self.registrations > 1
+    }
 }
 
 /// Only a suspension can be lifted.
@@ -195,8 +211,13 @@ impl Account {
     }
 
     fn full_name(&self) -> String {
-        format!("{} {}", self.first_name.as_str(), self.last_name.as_str()).trim().to_owned()
+        full_name(&self.first_name, &self.last_name)
     }
+}
+
+/// How to address somebody.
+pub fn full_name(first: &Name, last: &Name) -> String {
+    format!("{} {}", first.as_str(), last.as_str()).trim().to_owned()
 }
 
 /// The place of the term that is the address.

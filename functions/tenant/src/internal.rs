@@ -15,7 +15,7 @@ use kernel::{
 
 use crate::{
     names::{Slug, TenantName},
-    service::Service,
+    service::{NewTenant, Service},
 };
 
 pub fn router(service: Arc<Service>) -> Router {
@@ -39,14 +39,15 @@ async fn ensure_tenant(
     PathParams(id): PathParams<TenantId>,
     JsonBody(body): JsonBody<EnsureTenant>,
 ) -> Result<Json<TenantView>, Problem> {
-    let EnsureTenant { name, slug } = body;
+    let EnsureTenant { name, slug, open_registration } = body;
     let mut violations = Violations::default();
     let name = violations.field("/name", TenantName::parse(&name));
     let slug = violations.field("/slug", Slug::parse(&slug));
     violations.finish()?;
     let (name, slug) = name.zip(slug).expect("what is missing is a violation");
     let tenant = Tenant::of_internal_call(id);
-    Ok(Json(service.ensure_tenant(&origin, tenant, &name, &slug).await?))
+    let wanted = NewTenant { name, slug, open_registration };
+    Ok(Json(service.ensure_tenant(&origin, tenant, &wanted).await?))
 }
 
 async fn find_default_tenant(

@@ -30,6 +30,14 @@ pub struct TenantPatch {
     pub name: Option<TenantName>,
 }
 
+/// A tenant that shall exist.
+#[derive(Debug, Clone)]
+pub struct NewTenant {
+    pub name: TenantName,
+    pub slug: Slug,
+    pub open_registration: bool,
+}
+
 /// The tenant service.
 pub struct Service {
     pub(crate) store: Store,
@@ -83,13 +91,14 @@ impl Service {
         Ok(self.store.find_tenant(tenant).await?)
     }
 
-    /// The tenant that takes a registration under this slug, or under none. Only an active one does.
+    /// The tenant that takes a registration under this slug, or under none: an active one that is
+    /// open. To know a slug is no invitation, least of all to the operators' own tenant.
     pub async fn find_tenant_for_registration(
         &self,
         slug: Option<&Slug>,
     ) -> Result<Option<TenantView>, TenantError> {
         let Some(slug) = slug.or(self.default_slug.as_ref()) else { return Ok(None) };
-        let found = self.store.find_tenant_by_slug(slug).await?;
+        let found = self.store.find_open_tenant(slug).await?;
         Ok(found.filter(|tenant| tenant.status == TenantStatus::Active))
     }
 
@@ -101,12 +110,12 @@ impl Service {
         &self,
         origin: &Origin,
         tenant: Tenant,
-        name: &TenantName,
-        slug: &Slug,
+        wanted: &NewTenant,
     ) -> Result<TenantView, TenantError> {
         if let Some(present) = self.store.find_tenant(tenant).await? {
             return Ok(present);
         }
+        let NewTenant { name, slug, open_registration } = wanted;
         let now = self.clock.now();
         let created = TenantView {
             id: tenant.id(),
@@ -122,7 +131,7 @@ impl Service {
             slug: created.slug.clone(),
         };
         let events = [self.event(tenant, origin, &data)];
-        match self.store.create_tenant(&created, &events).await? {
+        match self.store.create_tenant(&created, *open_registration, &events).await? {
             Creation::Done => Ok(created),
             // Somebody was faster.
             Creation::Exists => self.store.find_tenant(tenant).await?.ok_or(TenantError::NotFound),

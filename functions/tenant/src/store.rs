@@ -18,6 +18,9 @@ struct TenantItem {
     id: TenantId,
     name: String,
     slug: String,
+    /// Closed unless it says otherwise.
+    #[serde(default)]
+    open_registration: bool,
     status: TenantStatus,
     created_at: Timestamp,
     version: u64,
@@ -54,23 +57,25 @@ impl Store {
         Ok(item.map(TenantView::from))
     }
 
-    /// Slugs belong to the platform, not to a tenant: this is how a tenant is found.
-    pub async fn find_tenant_by_slug(&self, slug: &Slug) -> Result<Option<TenantView>, StoreError> {
+    /// The tenant with this slug, if it is open to registration. Slugs belong to the platform, not to
+    /// a tenant: this is how a tenant is found.
+    pub async fn find_open_tenant(&self, slug: &Slug) -> Result<Option<TenantView>, StoreError> {
         let Some(item) = self.table.get::<SlugItem>(&slug_key(slug.as_str())).await? else {
             return Ok(None);
         };
         let item: Option<TenantItem> = self.table.get(&tenant_key(item.tenant_id)).await?;
-        Ok(item.map(TenantView::from))
+        Ok(item.filter(|item| item.open_registration).map(TenantView::from))
     }
 
     pub async fn create_tenant(
         &self,
         tenant: &TenantView,
+        open_registration: bool,
         events: &[Envelope],
     ) -> Result<Creation, StoreError> {
-        let item = Write::put(tenant_key(tenant.id), &TenantItem::from(tenant))
-            .if_absent()
-            .announce(events);
+        let TenantView { id, name, slug, status, created_at, version } = tenant.clone();
+        let item = TenantItem { id, name, slug, open_registration, status, created_at, version };
+        let item = Write::put(tenant_key(id), &item).if_absent().announce(events);
         let slug =
             Write::put(slug_key(&tenant.slug), &SlugItem { tenant_id: tenant.id }).if_absent();
         match self.table.write_all(vec![item, slug]).await {
@@ -81,8 +86,8 @@ impl Store {
         }
     }
 
-    /// Saves the next version of a tenant, whose slug stays. `false` when `before` is not the present
-    /// version.
+    /// Saves the next version of a tenant, whose slug, and whether it is open, stay. `false` when
+    /// `before` is not the present version.
     pub async fn save_tenant(
         &self,
         tenant: Tenant,
@@ -90,7 +95,10 @@ impl Store {
         after: &TenantView,
         events: &[Envelope],
     ) -> Result<bool, StoreError> {
-        let item = Write::put(tenant_key(tenant.id()), &TenantItem::from(after))
+        let item = Write::update(tenant_key(tenant.id()))
+            .set("name", &after.name)
+            .set("status", &after.status)
+            .set("version", &after.version)
             .if_equals("version", &before.version)
             .announce(events);
         match self.table.write(item).await {
@@ -109,16 +117,9 @@ fn slug_key(slug: &str) -> Key {
     Key::new(format!("SLUG#{slug}"), "slug")
 }
 
-impl From<&TenantView> for TenantItem {
-    fn from(tenant: &TenantView) -> Self {
-        let TenantView { id, name, slug, status, created_at, version } = tenant.clone();
-        Self { id, name, slug, status, created_at, version }
-    }
-}
-
 impl From<TenantItem> for TenantView {
     fn from(item: TenantItem) -> Self {
-        let TenantItem { id, name, slug, status, created_at, version } = item;
+        let TenantItem { id, name, slug, open_registration: _, status, created_at, version } = item;
         Self { id, name, slug, status, created_at, version }
     }
 }

@@ -8,6 +8,7 @@ use aws_smithy_http_client::{
     Builder,
     tls::{Provider, rustls_provider::CryptoMode},
 };
+use aws_smithy_runtime_api::client::http::HttpClient;
 
 use crate::calls::Recorder;
 
@@ -51,14 +52,18 @@ pub fn lambda(config: &SdkConfig) -> aws_sdk_lambda::Client {
     aws_sdk_lambda::Client::from_conf(config.retry_config(RetryConfig::disabled()).build())
 }
 
-/// A client of a DynamoDB-compatible store on this machine, which checks no credentials.
-pub fn local_dynamodb(endpoint: &str, recorder: Recorder) -> aws_sdk_dynamodb::Client {
+/// A client of a DynamoDB-compatible store that `http` leads to, and which checks no credentials.
+pub fn local_dynamodb(
+    http: impl HttpClient + 'static,
+    recorder: Recorder,
+) -> aws_sdk_dynamodb::Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
-        .endpoint_url(endpoint)
+        // Requests carry an address even where none is needed.
+        .endpoint_url("http://store.local")
         .region(Region::new("local"))
         .credentials_provider(Credentials::from_keys("local", "local", None))
-        .http_client(Builder::new().build_http())
+        .http_client(http)
         .interceptor(recorder);
     aws_sdk_dynamodb::Client::from_conf(config.build())
 }

@@ -30,6 +30,9 @@ pub const OUTRANKED: Kind = Kind::new(
 /// Refusal: a tenant without an owner could not be managed any more.
 pub const LAST_OWNER: Kind =
     Kind::new(StatusCode::CONFLICT, "role.last_owner", "The last owner cannot be removed");
+/// Refusal: who cannot act yet, or not now, would only seem to own the tenant.
+pub const NOT_ACTIVE: Kind =
+    Kind::new(StatusCode::CONFLICT, "user.not_active", "Only an active user can become an owner");
 /// Refusal: no such role in this tenant.
 pub const UNKNOWN_ROLE: Kind =
     Kind::new(StatusCode::UNPROCESSABLE_ENTITY, "role.unknown", "The tenant has no such role");
@@ -89,6 +92,8 @@ pub struct AssignRoles {
     pub change: RoleChange,
     /// Names or ids.
     pub roles: Vec<String>,
+    /// Whether the user can act now. Nobody else becomes an owner.
+    pub is_active: bool,
     /// What the person who asks may do; `None` is the platform itself, which may everything.
     pub caller_permissions: Option<BTreeSet<String>>,
 }
@@ -109,6 +114,16 @@ pub struct ManageUser {
     pub is_removal: bool,
 }
 
+/// That a user is suspended, or not any more.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SetStanding {
+    pub is_suspended: bool,
+    /// Of the account from which on this is so. What was said about an older version, coming late,
+    /// changes nothing.
+    pub account_version: u64,
+    pub caller_permissions: BTreeSet<String>,
+}
+
 /// The authorization service.
 #[async_trait]
 pub trait Authorization: Send + Sync + 'static {
@@ -120,8 +135,8 @@ pub trait Authorization: Send + Sync + 'static {
         user: UserId,
     ) -> Result<Grants, CallError>;
 
-    /// Changes a user's roles. Refused with [`UNKNOWN_ROLE`], [`ESCALATION`], [`LAST_OWNER`], field errors
-    /// (too many roles), or `request.conflict` when others kept changing the same.
+    /// Changes a user's roles. Refused with [`UNKNOWN_ROLE`], [`ESCALATION`], [`LAST_OWNER`],
+    /// [`NOT_ACTIVE`], field errors (too many roles), or `request.conflict` when others kept changing the same.
     async fn assign(
         &self,
         origin: &Origin,
@@ -129,6 +144,17 @@ pub trait Authorization: Send + Sync + 'static {
         user: UserId,
         change: &AssignRoles,
     ) -> Result<Assignment, CallError>;
+
+    /// Notes that the user is suspended, which the last owner must not be, or not any more: only owners
+    /// who are not suspended count. Idempotent. `false` when the standing of a newer version of the
+    /// account is known. Refused with [`OUTRANKED`], [`LAST_OWNER`] or `request.conflict`.
+    async fn set_standing(
+        &self,
+        origin: &Origin,
+        tenant: Tenant,
+        user: UserId,
+        standing: &SetStanding,
+    ) -> Result<bool, CallError>;
 
     /// Whether the caller may manage the user. Refused with [`OUTRANKED`] or [`LAST_OWNER`].
     async fn check_management(
@@ -160,6 +186,17 @@ impl Authorization for ServiceClient {
     ) -> Result<Assignment, CallError> {
         self.put(origin, &format!("/internal/authz/tenants/{tenant}/users/{user}/roles"), change)
             .await
+    }
+
+    async fn set_standing(
+        &self,
+        origin: &Origin,
+        tenant: Tenant,
+        user: UserId,
+        standing: &SetStanding,
+    ) -> Result<bool, CallError> {
+        let path = format!("/internal/authz/tenants/{tenant}/users/{user}/standing");
+        self.put(origin, &path, standing).await
     }
 
     async fn check_management(

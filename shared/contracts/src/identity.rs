@@ -98,6 +98,10 @@ pub struct PasswordChange {
 pub struct EnsureUser {
     pub email: String,
     pub password: Secret,
+    /// The password is random and long, so stretching it adds nothing: it is stored with the cheapest
+    /// parameters, and the first sign-in replaces them.
+    #[serde(default)]
+    pub is_random: bool,
     pub first_name: String,
     pub last_name: String,
 }

@@ -38,6 +38,9 @@ pub struct TenantView {
 pub struct EnsureTenant {
     pub name: String,
     pub slug: String,
+    /// Whether people may join by registering themselves. Else only its administrators let them in.
+    #[serde(default)]
+    pub open_registration: bool,
 }
 
 /// The tenant service.
@@ -46,7 +49,8 @@ pub trait Tenants: Send + Sync + 'static {
     /// The tenant; `None` when there is none.
     async fn find(&self, origin: &Origin, id: TenantId) -> Result<Option<TenantView>, CallError>;
 
-    /// The tenant with this slug, or the one that takes registrations without a slug.
+    /// The tenant with this slug, or the one that people join without a slug, provided that it is
+    /// active and open to registration: of any other there is no saying whether it exists.
     async fn find_for_registration(
         &self,
         origin: &Origin,

@@ -15,8 +15,10 @@
 //! the end of the process at any moment repeats a hop but loses nothing.
 
 mod bus;
+mod connector;
 mod mailbox;
 mod pipeline;
+mod private;
 mod queue;
 mod secrets;
 mod signals;

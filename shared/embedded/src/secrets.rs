@@ -11,6 +11,8 @@ use async_trait::async_trait;
 use kernel::secret::{Secret, SecretStore, SecretStoreError};
 use tempfile::NamedTempFile;
 
+use crate::private::make_private;
+
 /// The secrets of this machine, in `secrets.json`. Other processes may use the same file.
 #[derive(Debug, Clone)]
 pub struct SecretFile {
@@ -91,28 +93,10 @@ fn failed(cause: impl std::fmt::Display) -> SecretStoreError {
     SecretStoreError(cause.to_string())
 }
 
-#[cfg(unix)]
-fn make_private(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-
-    let mode = fs::metadata(path)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        tracing::warn!("secrets.json was open to others (mode {mode:o}) and is now private");
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    }
-    Ok(())
-}
-
 /// Makes the rename itself durable.
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
-}
-
-/// Elsewhere, files in a user's own folder are private to begin with.
-#[cfg(not(unix))]
-fn make_private(_: &Path) -> std::io::Result<()> {
-    Ok(())
 }
 
 #[cfg(not(unix))]

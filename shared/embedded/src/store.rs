@@ -1,4 +1,4 @@
-//! The embedded store: the DynamoDB API on SQLite, reached through its HTTP endpoint.
+//! The embedded store: the DynamoDB API on SQLite, in this process and open to nobody else.
 
 use std::{
     collections::BTreeSet,
@@ -18,9 +18,8 @@ use contracts::catalogue::{ModuleSpec, TableSpec};
 use dynoxide::Database;
 use kernel::id::TenantId;
 use tempfile::TempDir;
-use tokio::{net::TcpListener, sync::oneshot};
 
-use crate::sqlite::Sqlite;
+use crate::{connector::Connector, private::private_folder, sqlite::Sqlite};
 
 /// With each write the store asks for the highest sequence number of the table's stream, and would read
 /// all of its records to find it: a burst of writes would get slower the longer it is.
@@ -47,46 +46,26 @@ impl StoreError {
     }
 }
 
-/// A running store. Dropping it stops its endpoint.
+/// An open store. It closes when this and all of its tables are dropped.
 pub struct Store {
     database: Database,
     client: Client,
     folder: PathBuf,
     /// Removes a memory store's folder.
     _temporary: Option<TempDir>,
-    _stop: oneshot::Sender<()>,
 }
 
 impl Store {
-    /// Opens the store and serves its endpoint on a free port of the loopback interface.
+    /// Opens the store in its folder, which from then on only its owner can read.
     ///
     /// # Errors
-    /// When the folder cannot be used, or is in use by a newer version.
+    /// When the folder cannot be used, is not ours alone, or is in use by a newer version.
     pub async fn open(place: &Place, recorder: Recorder) -> Result<Self, StoreError> {
-        let (folder, temporary) = match place {
-            Place::Folder(folder) => {
-                std::fs::create_dir_all(folder).map_err(StoreError::new)?;
-                (folder.clone(), None)
-            }
-            Place::Memory => {
-                let folder = memory_folder().map_err(StoreError::new)?;
-                (folder.path().to_owned(), Some(folder))
-            }
-        };
-        let path = folder.join("tables.sqlite");
-        let database = Database::new(&path.to_string_lossy()).map_err(StoreError::new)?;
-        // Sets `synchronous = NORMAL`: a crash of the process loses nothing, a power cut the last moments.
-        database.disable_bulk_loading().map_err(StoreError::new)?;
-        Sqlite::open(&path, STREAM_INDEX)?;
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(StoreError::new)?;
-        let endpoint = format!("http://{}", listener.local_addr().map_err(StoreError::new)?);
-        let (stop, stopped) = oneshot::channel::<()>();
-        let serve = dynoxide::server::serve_with_shutdown(listener, database.clone(), async move {
-            let _ = stopped.await;
-        });
-        tokio::spawn(serve);
-        let client = sdk::local_dynamodb(&endpoint, recorder);
-        Ok(Self { database, client, folder, _temporary: temporary, _stop: stop })
+        let place = place.clone();
+        let opening = tokio::task::spawn_blocking(move || open_database(&place));
+        let (database, folder, temporary) = opening.await.map_err(StoreError::new)??;
+        let client = sdk::local_dynamodb(Connector::new(database.clone()), recorder);
+        Ok(Self { database, client, folder, _temporary: temporary })
     }
 
     /// The table of a module, made if it is not there.
@@ -170,6 +149,25 @@ impl Store {
     }
 }
 
+/// The tables, their folder, and what removes the folder.
+fn open_database(place: &Place) -> Result<(Database, PathBuf, Option<TempDir>), StoreError> {
+    let (folder, temporary) = match place {
+        Place::Folder(folder) => (folder.clone(), None),
+        Place::Memory => {
+            let folder = memory_folder().map_err(StoreError::new)?;
+            (folder.path().to_owned(), Some(folder))
+        }
+    };
+    private_folder(&folder)
+        .map_err(|error| StoreError(format!("folder {}: {error}", folder.display())))?;
+    let path = folder.join("tables.sqlite");
+    let database = Database::new(&path.to_string_lossy()).map_err(StoreError::new)?;
+    // Sets `synchronous = NORMAL`: a crash of the process loses nothing, a power cut the last moments.
+    database.disable_bulk_loading().map_err(StoreError::new)?;
+    Sqlite::open(&path, STREAM_INDEX)?;
+    Ok((database, folder, temporary))
+}
+
 fn key_schema(pk: &str, sk: &str) -> Result<Vec<KeySchemaElement>, StoreError> {
     [(pk, KeyType::Hash), (sk, KeyType::Range)]
         .into_iter()
@@ -184,7 +182,10 @@ fn key_schema(pk: &str, sk: &str) -> Result<Vec<KeySchemaElement>, StoreError> {
 /// streams are read over a connection of their own.
 fn memory_folder() -> std::io::Result<TempDir> {
     let shared_memory = Path::new("/dev/shm");
-    let builder = tempfile::Builder::new().prefix("plinth-").to_owned();
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("plinth-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
     if shared_memory.is_dir() { builder.tempdir_in(shared_memory) } else { builder.tempdir() }
 }
 
@@ -251,5 +252,52 @@ mod tests {
         let plan: String = sqlite.query_row(sql, ["demo"], |row| row.get("detail")).unwrap();
         let index = "USING COVERING INDEX plinth_stream (table_name=?)";
         assert!(plan.ends_with(index) || plan.ends_with(&index.replace("COVERING ", "")), "{plan}");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn only_the_owner_can_look_into_the_folder() {
+        use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let memory = Store::open(&Place::Memory, Recorder::default()).await.unwrap();
+        assert_eq!(mode(memory.folder()), 0o700);
+        let parent = tempfile::tempdir().unwrap();
+        let place = Place::Folder(parent.path().join("data"));
+        let store = Store::open(&place, Recorder::default()).await.unwrap();
+        assert_eq!(mode(store.folder()), 0o700);
+        std::fs::set_permissions(store.folder(), Permissions::from_mode(0o755)).unwrap();
+        let again = Store::open(&place, Recorder::default()).await.unwrap();
+        assert_eq!(mode(again.folder()), 0o700);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn no_port_is_opened() {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        assert_eq!(listening_sockets(), 1, "the count works");
+        drop(listener);
+        let store = Store::open(&Place::Memory, Recorder::default()).await.unwrap();
+        let table = table(&store).await;
+        table.get::<Value>(&Key::new("T#1", "item")).await.unwrap();
+        assert_eq!(listening_sockets(), 0);
+    }
+
+    /// How many TCP sockets of this process wait for connections. No other test here makes one.
+    #[cfg(target_os = "linux")]
+    fn listening_sockets() -> usize {
+        const LISTEN: &str = "0A";
+        let sockets = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
+        // All of the machine's; state and inode are the fourth and the tenth column.
+        let all = sockets("/proc/self/net/tcp") + &sockets("/proc/self/net/tcp6");
+        let listening: BTreeSet<String> = all
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>())
+            .filter(|columns| columns.get(3) == Some(&LISTEN))
+            .map(|columns| format!("socket:[{}]", columns[9]))
+            .collect();
+        let open = std::fs::read_dir("/proc/self/fd").unwrap();
+        let open = open.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        open.filter(|target| listening.contains(&*target.to_string_lossy())).count()
     }
 }

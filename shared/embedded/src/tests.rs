@@ -4,7 +4,6 @@ mod delivery;
 mod idle;
 mod order;
 mod pipeline;
-mod rate;
 
 use std::{sync::Arc, time::Duration};
 

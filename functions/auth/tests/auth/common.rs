@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use contracts::{
-    authz::{AssignRoles, Assignment, Authorization, Grants, ManageUser},
+    authz::{AssignRoles, Assignment, Authorization, Grants, ManageUser, SetStanding},
     identity::{
         Credentials, EnsureUser, Identities, PasswordChange, PasswordCheck, Registration, User,
         UserStatus,
@@ -111,6 +111,16 @@ impl Authorization for World {
         _: &AssignRoles,
     ) -> Result<Assignment, CallError> {
         Ok(Assignment { roles: Vec::new(), version: 1 })
+    }
+
+    async fn set_standing(
+        &self,
+        _: &Origin,
+        _: Tenant,
+        _: UserId,
+        _: &SetStanding,
+    ) -> Result<bool, CallError> {
+        Ok(true)
     }
 
     async fn check_management(

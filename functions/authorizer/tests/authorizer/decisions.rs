@@ -12,7 +12,7 @@ use aws_lc_rs::{
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
 };
 use contracts::{
-    authz::{AssignRoles, Assignment, Authorization, Grants, ManageUser},
+    authz::{AssignRoles, Assignment, Authorization, Grants, ManageUser, SetStanding},
     sessions::{AccessClaims, Jwk, Jwks, SessionStatus, Sessions},
 };
 use http::Method;
@@ -109,6 +109,16 @@ impl Authorization for Services {
         _: &AssignRoles,
     ) -> Result<Assignment, CallError> {
         unreachable!("the authorizer changes nothing")
+    }
+
+    async fn set_standing(
+        &self,
+        _: &Origin,
+        _: Tenant,
+        _: UserId,
+        _: &SetStanding,
+    ) -> Result<bool, CallError> {
+        unreachable!("the authorizer suspends nobody")
     }
 
     async fn check_management(
@@ -222,7 +232,7 @@ async fn a_missing_permission_is_refused_by_name() {
     let test = Test::start();
     let route = "/api/v1/audit/logs";
     let refused = test.decide(route, &test.token()).await;
-    assert!(matches!(refused, Err(Refusal::Forbidden("audit.log.read"))));
+    assert!(matches!(refused, Err(Refusal::Forbidden("audit.log.read", _))));
 }
 
 #[tokio::test]

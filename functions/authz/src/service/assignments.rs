@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use contracts::{
-    authz::{AssignRoles, Assignment as AssignmentView, Grants, ManageUser, OWNER, RoleRef},
+    authz::{AssignRoles, Assignment as AssignmentView, Grants, OWNER, RoleRef},
     events::{RoleAssigned, RoleRevoked},
 };
 use kernel::{
@@ -37,7 +37,7 @@ impl Service {
     /// Changes a user's roles. A change that changes nothing writes and announces nothing.
     ///
     /// # Errors
-    /// `UnknownRoles`, `TooManyRoles`, `Escalation`, `LastOwner`, `Contended`
+    /// `UnknownRoles`, `TooManyRoles`, `Escalation`, `NotActive`, `LastOwner`, `Contended`
     pub async fn assign_roles(
         &self,
         origin: &Origin,
@@ -79,12 +79,19 @@ impl Service {
         let at_stake: Vec<PermissionSet> =
             touched(&transition, &known).map(Role::permissions).collect();
         rules::check_assignment(authority, &at_stake)?;
+        if transition.added.contains(&OWNER.id) && !wish.is_active {
+            return Err(AuthzError::NotActive);
+        }
 
-        let next = Assignment { roles: transition.next.clone(), version: current.version + 1 };
+        let next = Assignment {
+            roles: transition.next.clone(),
+            standing: current.standing,
+            version: current.version + 1,
+        };
         let change = AssignmentChange {
             user,
             next: &next,
-            ownership: transition.ownership(),
+            ownership: current.ownership(&next),
             joined: custom_roles(&transition.added, &known),
             left: custom_roles(&transition.removed, &known),
             now: self.clock.now(),
@@ -128,31 +135,6 @@ impl Service {
         events
     }
 
-    /// Whether the caller may manage the user, by what the table says now.
-    ///
-    /// # Errors
-    /// `Outranked`, `LastOwner`
-    pub async fn check_management(
-        &self,
-        tenant: Tenant,
-        user: UserId,
-        question: &ManageUser,
-    ) -> Result<(), AuthzError> {
-        let target = self.store.find_assignment(tenant, user).await?.unwrap_or_default();
-        let roles = self.load_roles(tenant, &target.roles).await?;
-        let held = roles.values().map(Role::permissions);
-        let held = held.fold(PermissionSet::default(), |all, one| all.union(&one));
-        let authority = Authority::Holder(question.caller_permissions.clone());
-        rules::check_management(&authority, &held)?;
-        if question.is_removal && target.roles.contains(&OWNER.id) {
-            let owners = self.store.find_owners(tenant).await?;
-            if owners.iter().all(|owner| *owner == user) {
-                return Err(AuthzError::LastOwner);
-            }
-        }
-        Ok(())
-    }
-
     /// The ids that the references stand for, as far as that is known without looking at the roles.
     async fn resolve(
         &self,
@@ -183,7 +165,7 @@ impl Service {
     }
 
     /// The roles with these ids that exist, as the table has them now.
-    async fn load_roles(
+    pub(super) async fn load_roles(
         &self,
         tenant: Tenant,
         ids: impl IntoIterator<Item = &RoleId>,

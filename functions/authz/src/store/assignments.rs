@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Store, roles::count_members};
 use crate::{
-    assignment::{Assignment, Ownership},
+    assignment::{Assignment, Ownership, Standing},
     problems::AuthzError,
     role::CustomRole,
 };
@@ -19,6 +19,8 @@ use crate::{
 #[derive(Serialize, Deserialize)]
 struct AssignmentItem {
     roles: BTreeSet<RoleId>,
+    #[serde(default)]
+    standing: Standing,
     version: u64,
     updated_at: Timestamp,
 }
@@ -28,7 +30,7 @@ struct OwnersItem {
     users: BTreeSet<UserId>,
 }
 
-/// A change of a user's roles that has been judged.
+/// A change of a user's roles or standing that has been judged.
 pub struct AssignmentChange<'a> {
     pub user: UserId,
     pub next: &'a Assignment,
@@ -47,8 +49,11 @@ impl Store {
         user: UserId,
     ) -> Result<Option<Assignment>, StoreError> {
         let item: Option<AssignmentItem> = self.table.get(&assignment_key(tenant, user)).await?;
-        Ok(item
-            .map(|AssignmentItem { roles, version, updated_at: _ }| Assignment { roles, version }))
+        Ok(item.map(|AssignmentItem { roles, standing, version, updated_at: _ }| Assignment {
+            roles,
+            standing,
+            version,
+        }))
     }
 
     pub async fn find_owners(&self, tenant: Tenant) -> Result<BTreeSet<UserId>, StoreError> {
@@ -67,8 +72,8 @@ impl Store {
         events: &[Envelope],
     ) -> Result<(), AuthzError> {
         let AssignmentChange { user, next, ownership, joined, left, now } = change;
-        let item =
-            AssignmentItem { roles: next.roles.clone(), version: next.version, updated_at: *now };
+        let Assignment { roles, standing, version } = (*next).clone();
+        let item = AssignmentItem { roles, standing, version, updated_at: *now };
         let put = Write::put(assignment_key(tenant, *user), &item).announce(events);
         let put = match next.version {
             1 => put.if_absent(),
@@ -87,7 +92,7 @@ impl Store {
     }
 }
 
-/// The owners are one item, so that of two owners who leave at the same time one is refused.
+/// The owners who can act are one item, so that of two who leave at the same time one is refused.
 fn write_ownership(tenant: Tenant, user: UserId, ownership: Ownership) -> Option<Write> {
     let update = Write::update(owners_key(tenant));
     let owner = vec![user.to_string()];

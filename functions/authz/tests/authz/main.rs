@@ -8,4 +8,5 @@ mod properties;
 mod ranks;
 mod role_changes;
 mod roles;
+mod standing;
 mod support;

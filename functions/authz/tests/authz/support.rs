@@ -72,7 +72,9 @@ pub async fn assign(
     authority: Option<BTreeSet<String>>,
 ) -> Answer {
     let path = format!("/internal/authz/tenants/{tenant}/users/{user}/roles");
-    let body = json!({"change": change, "roles": roles, "caller_permissions": authority});
+    let body = json!({
+        "change": change, "roles": roles, "is_active": true, "caller_permissions": authority,
+    });
     app.internal(Method::PUT, &path, Some(&body)).await
 }
 

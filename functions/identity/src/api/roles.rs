@@ -54,6 +54,7 @@ impl SetRoles {
 /// Set a user's roles
 ///
 /// The user has exactly these afterwards. Nobody can give or take a permission that they do not hold.
+/// Only an active user can become an owner.
 #[utoipa::path(
     put,
     path = "/api/v1/users/{id}/roles",
@@ -64,7 +65,7 @@ impl SetRoles {
         (status = 200, description = "The user's roles", body = UserRoles),
         (status = 403, description = "`role.escalation` or `user.outranks_caller`"),
         (status = 404, description = "`user.not_found`"),
-        (status = 409, description = "`role.last_owner`"),
+        (status = 409, description = "`role.last_owner` or `user.not_active`"),
         (status = 422, description = "`role.unknown`, or a field is not valid"),
     ),
 )]
@@ -81,6 +82,8 @@ pub(super) async fn set_roles(
 }
 
 /// Give a user a role
+///
+/// Only an active user can become an owner.
 #[utoipa::path(
     post,
     path = "/api/v1/users/{id}/roles/{role}",
@@ -93,6 +96,7 @@ pub(super) async fn set_roles(
         (status = 200, description = "The user's roles", body = UserRoles),
         (status = 403, description = "`role.escalation` or `user.outranks_caller`"),
         (status = 404, description = "`user.not_found`"),
+        (status = 409, description = "`user.not_active`"),
         (status = 422, description = "`role.unknown`"),
     ),
 )]

@@ -48,7 +48,8 @@ impl Identity {
             Some(password) => Some(self.hasher.hash(password).await?),
             None => None,
         };
-        self.add_pending(&caller.origin, caller.tenant, new.email, new.profile, hash).await
+        let NewAccount { email, password: _, profile } = new;
+        self.add_pending(&caller.origin, caller.tenant, email, profile, hash, false).await
     }
 
     /// Stores a pending account, and announces it with the link that proves its address.
@@ -59,6 +60,7 @@ impl Identity {
         email: Email,
         profile: Profile,
         hash: Option<PasswordHash>,
+        is_self_registered: bool,
     ) -> Result<Account, Error> {
         let now = self.clock.now();
         let account = Account::pending(tenant.id(), UserId::new(), email, profile, now);
@@ -70,7 +72,12 @@ impl Identity {
             personal: account.contact(),
         };
         let event = self.event(tenant, origin, &created);
-        let new = NewUser { account: &account, password_hash: hash.as_ref(), link: Some(&link) };
+        let new = NewUser {
+            account: &account,
+            password_hash: hash.as_ref(),
+            is_self_registered,
+            link: Some(&link),
+        };
         self.store.create(tenant, new, &[event]).await?;
         Ok(account)
     }
@@ -87,7 +94,11 @@ impl Identity {
             return Ok(account);
         }
         let (email, password, profile) = parse_ensured(wanted)?;
-        let hash = self.hasher.hash(&password).await?;
+        let hash = if wanted.is_random {
+            self.hasher.hash_random(&password)
+        } else {
+            self.hasher.hash(&password).await?
+        };
         let mut account = Account::pending(tenant.id(), user, email, profile, self.clock.now());
         account.verify();
         let created = UserCreated {
@@ -97,7 +108,12 @@ impl Identity {
             personal: account.contact(),
         };
         let event = self.event(tenant, origin, &created);
-        let new = NewUser { account: &account, password_hash: Some(&hash), link: None };
+        let new = NewUser {
+            account: &account,
+            password_hash: Some(&hash),
+            is_self_registered: false,
+            link: None,
+        };
         match self.store.create(tenant, new, &[event]).await {
             Ok(()) => Ok(account),
             // Somebody else ensured the same at the same time, which also takes the address.
@@ -167,7 +183,9 @@ impl Identity {
     ) -> Result<(), Error> {
         let account = self.load_to_manage(caller, user, true).await?;
         expected.check(account.version)?;
-        self.take_roles(&caller.origin, caller.tenant, user).await?;
+        // Judged once more with the loss of the roles: who was promoted meanwhile outranks the caller.
+        let permissions = Some(caller.permissions.clone());
+        self.take_roles(&caller.origin, caller.tenant, user, permissions).await?;
         let deleted = self.change(caller.tenant, account, |account| {
             account.delete();
             let deleted = UserDeleted { user_id: user };
@@ -182,7 +200,7 @@ impl Identity {
 }
 
 fn parse_ensured(wanted: &EnsureUser) -> Result<(Email, NewPassword, Profile), Problem> {
-    let EnsureUser { email, password, first_name, last_name } = wanted;
+    let EnsureUser { email, password, is_random: _, first_name, last_name } = wanted;
     let mut violations = Violations::default();
     let email = violations.field("/email", Email::parse(email));
     let password = violations.field("/password", NewPassword::chosen_by_operator(password));

@@ -1,5 +1,6 @@
 use contracts::events::{
-    Contact, MailPurpose, PasswordResetRequested, UserCreated, UserMailRequested,
+    Contact, MailPurpose, PasswordResetRequested, TokenReuseDetected, UserCreated,
+    UserMailRequested,
 };
 use kernel::{
     caller::Tenant,
@@ -8,7 +9,7 @@ use kernel::{
 };
 
 use super::Identity;
-use crate::{letters::Letter, link::Purpose};
+use crate::letters::{Letter, Topic};
 
 /// Why a mail that is due was not sent.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +31,7 @@ impl Identity {
     ) -> Result<(), MailingError> {
         match &created.verification_nonce {
             Some(nonce) => {
-                self.send_link(event, &created.personal, Purpose::Verification, nonce).await
+                self.send_link(event, &created.personal, Topic::Verification, nonce).await
             }
             None => Ok(()),
         }
@@ -42,14 +43,28 @@ impl Identity {
         event: &Envelope,
         requested: &UserMailRequested,
     ) -> Result<(), MailingError> {
-        match (requested.purpose, &requested.nonce) {
-            (MailPurpose::AlreadyRegistered, _) => {
-                self.send(event, &requested.personal, &Letter::AlreadyRegistered).await
+        let topic = match requested.purpose {
+            MailPurpose::AlreadyRegistered => {
+                return self.send(event, &requested.personal, &Letter::AlreadyRegistered).await;
             }
-            (MailPurpose::Verification, Some(nonce)) => {
-                self.send_link(event, &requested.personal, Purpose::Verification, nonce).await
-            }
-            (MailPurpose::Verification, None) => Err(MailingError::NoLink),
+            MailPurpose::Verification => Topic::Verification,
+            MailPurpose::VerificationOnly => Topic::VerificationOnly,
+            MailPurpose::Registration => Topic::Registration,
+        };
+        let nonce = requested.nonce.as_ref().ok_or(MailingError::NoLink)?;
+        self.send_link(event, &requested.personal, topic, nonce).await
+    }
+
+    /// Tells a user that a session was ended because a spent refresh token came back.
+    pub async fn tell_of_reuse(
+        &self,
+        event: &Envelope,
+        detected: &TokenReuseDetected,
+    ) -> Result<(), MailingError> {
+        let found = self.store.find(Tenant::of_event(event), detected.user_id).await?;
+        match found.filter(|account| !account.is_deleted()) {
+            Some(account) => self.send(event, &account.contact(), &Letter::SessionEnded).await,
+            None => Ok(()),
         }
     }
 
@@ -59,20 +74,21 @@ impl Identity {
         event: &Envelope,
         requested: &PasswordResetRequested,
     ) -> Result<(), MailingError> {
-        self.send_link(event, &requested.personal, Purpose::Reset, &requested.nonce).await
+        self.send_link(event, &requested.personal, Topic::Reset, &requested.nonce).await
     }
 
     async fn send_link(
         &self,
         event: &Envelope,
         to: &Contact,
-        purpose: Purpose,
+        topic: Topic,
         nonce: &str,
     ) -> Result<(), MailingError> {
+        let purpose = topic.purpose();
         let token = self.links.token(purpose, nonce);
         let address = self.links.address(purpose, &token);
         let lasts = self.links.lasts(purpose);
-        self.send(event, to, &Letter::Link { purpose, address, token, lasts }).await
+        self.send(event, to, &Letter::Link { topic, address, token, lasts }).await
     }
 
     /// Sends a letter once, however often its event comes. Only a crash between sending and noting

@@ -4,7 +4,7 @@ use contracts::{
 };
 use kernel::{caller::Tenant, id::UserId, origin::Origin, secret::Secret, validate::Invalid};
 
-use super::Identity;
+use super::{Identity, verification::Addressee};
 use crate::{
     email::Email,
     error::Error,
@@ -27,7 +27,7 @@ impl Identity {
         let hash = found.as_ref().and_then(|sign_in| sign_in.password_hash.as_ref());
         let verdict = self.hasher.verify(password, hash).await?;
         match (found, verdict) {
-            (Some(SignIn { account, password_hash }), Verdict::Right { is_outdated }) => {
+            (Some(SignIn { account, password_hash, .. }), Verdict::Right { is_outdated }) => {
                 if let Some(old) = password_hash.filter(|_| is_outdated) {
                     self.renew_hash(&account, &old, password).await;
                 }
@@ -59,6 +59,9 @@ impl Identity {
     ) -> Result<(), Error> {
         let PasswordChange { current_password, new_password, keep_session } = wanted;
         let account = self.load(tenant, user).await?;
+        if account.status != UserStatus::Active {
+            return Err(Error::NotFound);
+        }
         let sign_in = self.store.find_sign_in(&account.email).await?;
         let hash = sign_in.and_then(|sign_in| sign_in.password_hash);
         if self.hasher.verify(current_password, hash.as_ref()).await? == Verdict::Wrong {
@@ -71,10 +74,14 @@ impl Identity {
             return Err(rule.at("/new_password").into());
         }
         let new_hash = self.hasher.hash(&accepted).await?;
-        let changed = self.change(tenant, account, |_| {
+        let changed = self.change(tenant, account, |account| {
+            // As it is now, not as it was before the hashing: whoever shuts an account out wins.
+            if account.status != UserStatus::Active {
+                return Err(Error::NotFound);
+            }
             let changed = PasswordChanged { user_id: user, kept_session_id: Some(*keep_session) };
             Ok(Change {
-                password: Some(NewHash { hash: new_hash.clone(), replaced: hash.clone() }),
+                password: Some(NewHash { hash: Some(new_hash.clone()), replaced: hash.clone() }),
                 dropped_links: vec![Purpose::Reset],
                 events: vec![self.event(tenant, origin, &changed)],
                 ..Change::default()
@@ -90,20 +97,16 @@ impl Identity {
         origin: &Origin,
         email: &Email,
     ) -> Result<(), Error> {
-        let now = self.clock.now();
         let found = self.store.find_sign_in(email).await?.map(|sign_in| sign_in.account);
-        let Some(account) = found.filter(may_reset) else {
-            return Ok(self.store.save_no_link(now).await?);
-        };
-        let tenant = Tenant::of_address(account.tenant_id);
-        let link = self.links.issue(Purpose::Reset, now);
+        let addressee = Addressee::of(found.filter(may_reset));
+        let link = self.links.issue(Purpose::Reset, self.clock.now());
         let requested = PasswordResetRequested {
-            user_id: account.id,
+            user_id: addressee.user,
             nonce: link.nonce.clone(),
-            personal: account.contact(),
+            personal: addressee.contact.clone(),
         };
-        let event = self.event(tenant, origin, &requested);
-        Ok(self.store.save_link(tenant, account.id, &link, &event).await?)
+        let event = self.event(addressee.tenant, origin, &requested);
+        addressee.save(&self.store, link, &event).await
     }
 
     /// Sets a new password by a mailed token, which also proves the address. All sessions end.
@@ -132,7 +135,7 @@ impl Identity {
                 events.push(self.event(tenant, &origin, &verified));
             }
             Ok(Change {
-                password: Some(NewHash { hash: hash.clone(), replaced: None }),
+                password: Some(NewHash { hash: Some(hash.clone()), replaced: None }),
                 used_link: Some(link.clone()),
                 dropped_links: vec![Purpose::Verification],
                 events,

@@ -1,5 +1,5 @@
 use contracts::{
-    events::{MailPurpose, UserMailRequested},
+    events::{Contact, MailPurpose, UserMailRequested},
     identity::Registration,
 };
 use kernel::{caller::Tenant, origin::Origin, problem::Problem, validate::Violations};
@@ -8,9 +8,11 @@ use super::Identity;
 use crate::{
     email::Email,
     error::Error,
+    link::{Confirms, NewLink, Purpose, Registered},
     password::{NewPassword, Policy},
     profile::{Name, Profile},
-    user::SignIn,
+    store::{Conflict, SaveError},
+    user::{SignIn, full_name},
 };
 
 /// An account that somebody makes for themselves.
@@ -44,25 +46,58 @@ impl Identity {
     /// is one hash, one read and one write: neither answer nor time says which it was.
     pub async fn register(&self, origin: &Origin, new: NewRegistration) -> Result<(), Error> {
         let NewRegistration { tenant, email, password, profile } = new;
-        let hash = self.hasher.hash(&password).await?;
+        let password_hash = self.hasher.hash(&password).await?;
+        let Profile { first_name, last_name, .. } = profile.clone();
+        let registered = Registered { password_hash: password_hash.clone(), first_name, last_name };
         if let Some(owner) = self.store.find_sign_in(&email).await? {
-            return self.tell_owner(origin, &owner).await;
+            return self.register_again(origin, &owner, registered).await;
         }
-        match self.add_pending(origin, tenant, email.clone(), profile, Some(hash)).await {
+        let hash = Some(password_hash);
+        match self.add_pending(origin, tenant, email.clone(), profile, hash, true).await {
             // Taken between the read and the write.
             Err(Error::EmailTaken) => match self.store.find_sign_in(&email).await? {
-                Some(owner) => self.tell_owner(origin, &owner).await,
+                Some(owner) => self.register_again(origin, &owner, registered).await,
                 None => Err(Error::Contended),
             },
             outcome => outcome.map(drop),
         }
     }
 
+    /// Registers with a taken address. While nobody has proven to be its owner, each who registers gets
+    /// a link of their own, which confirms the password that was given with it and no other: whoever
+    /// registers first with the address of somebody else has gained nothing.
+    async fn register_again(
+        &self,
+        origin: &Origin,
+        owner: &SignIn,
+        registered: Registered,
+    ) -> Result<(), Error> {
+        if !owner.is_open_to_registration() {
+            return self.tell_owner(origin, owner).await;
+        }
+        let (account, now) = (&owner.account, self.clock.now());
+        let tenant = Tenant::of_address(account.tenant_id);
+        let name = full_name(&registered.first_name, &registered.last_name);
+        let link = NewLink {
+            confirms: Confirms::Registration(registered),
+            ..self.links.issue(Purpose::Verification, now)
+        };
+        let requested = UserMailRequested {
+            user_id: account.id,
+            purpose: MailPurpose::Registration,
+            nonce: Some(link.nonce.clone()),
+            personal: Contact { name, ..account.contact() },
+        };
+        let event = self.event(tenant, origin, &requested);
+        match self.store.add_registration(tenant, owner, &link, &event).await {
+            // The address was proven between the read and the write.
+            Err(SaveError::Conflict(Conflict::EmailTaken)) => self.tell_owner(origin, owner).await,
+            outcome => Ok(outcome?),
+        }
+    }
+
     async fn tell_owner(&self, origin: &Origin, owner: &SignIn) -> Result<(), Error> {
         let account = &owner.account;
-        if account.is_deleted() {
-            return Ok(self.store.save_no_link(self.clock.now()).await?);
-        }
         let tenant = Tenant::of_address(account.tenant_id);
         let requested = UserMailRequested {
             user_id: account.id,
@@ -70,6 +105,11 @@ impl Identity {
             nonce: None,
             personal: account.contact(),
         };
-        Ok(self.store.announce(tenant, &self.event(tenant, origin, &requested)).await?)
+        let event = self.event(tenant, origin, &requested);
+        if account.is_deleted() {
+            let link = self.links.issue(Purpose::Verification, self.clock.now());
+            return Ok(self.store.save_no_link(link, &event).await?);
+        }
+        Ok(self.store.announce(tenant, &event).await?)
     }
 }

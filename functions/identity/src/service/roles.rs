@@ -1,4 +1,9 @@
-use contracts::authz::{AssignRoles, RoleChange, RoleRef};
+use std::collections::BTreeSet;
+
+use contracts::{
+    authz::{AssignRoles, RoleChange, RoleRef},
+    identity::UserStatus,
+};
 use kernel::{
     caller::{Caller, Tenant},
     etag::IfMatch,
@@ -23,7 +28,8 @@ impl Identity {
         let account = self.load(caller.tenant, user).await?;
         expected.check(account.version)?;
         let caller_permissions = Some(caller.permissions.clone());
-        let wanted = AssignRoles { change, roles, caller_permissions };
+        let is_active = account.status == UserStatus::Active;
+        let wanted = AssignRoles { change, roles, is_active, caller_permissions };
         let assignment = self.authz.assign(&caller.origin, caller.tenant, user, &wanted).await?;
         let names: Vec<_> = assignment.roles.iter().map(|role| role.name.clone()).collect();
         // The assignment stands. If showing it fails here, its event does so in a moment.
@@ -55,22 +61,24 @@ impl Identity {
         });
         match shown.await {
             Err(Error::NotFound) if !names.is_empty() => {
-                self.take_roles(origin, tenant, user).await
+                self.take_roles(origin, tenant, user, None).await
             }
             Err(Error::NotFound) => Ok(()),
             outcome => outcome.map(drop),
         }
     }
 
-    /// Takes all roles away, on the authority of the platform; refused for the last owner.
+    /// Takes all roles away, by somebody with these permissions, or else by the platform itself; refused
+    /// for the last owner.
     pub(super) async fn take_roles(
         &self,
         origin: &Origin,
         tenant: Tenant,
         user: UserId,
+        caller_permissions: Option<BTreeSet<String>>,
     ) -> Result<(), Error> {
-        let none =
-            AssignRoles { change: RoleChange::Set, roles: Vec::new(), caller_permissions: None };
+        let (change, roles) = (RoleChange::Set, Vec::new());
+        let none = AssignRoles { change, roles, is_active: false, caller_permissions };
         self.authz.assign(origin, tenant, user, &none).await?;
         Ok(())
     }

@@ -1,10 +1,16 @@
 use aws::{Key, StoreError, Write};
-use jiff::Timestamp;
-use kernel::{caller::Tenant, event::Envelope, id::UserId, secret};
-use serde_json::json;
+use contracts::identity::UserStatus;
+use kernel::{
+    caller::Tenant,
+    event::Envelope,
+    id::{TenantId, UserId},
+};
 
-use super::Store;
-use crate::link::{NewLink, Purpose, StoredLink};
+use super::{Conflict, SaveError, Store, sign_in_key, transaction::Transaction};
+use crate::{
+    link::{NewLink, Purpose, StoredLink},
+    user::SignIn,
+};
 
 impl Store {
     /// The link with this token's fingerprint, expired or replaced as it may be.
@@ -24,43 +30,64 @@ impl Store {
         self.table.write_all(writes.into()).await
     }
 
+    /// Stores the link of one more registration with an address that nobody has proven, and announces
+    /// that it is to be mailed. Fails with [`Conflict::EmailTaken`] when somebody has meanwhile.
+    pub async fn add_registration(
+        &self,
+        tenant: Tenant,
+        owner: &SignIn,
+        link: &NewLink,
+        event: &Envelope,
+    ) -> Result<(), SaveError> {
+        let stored = stored(tenant, owner.account.id, link);
+        let counted = Write::update(sign_in_key(&owner.account.email))
+            .add("registrations", 1)
+            .when("#account.#status = :pending")
+            .value(":pending", &UserStatus::Pending);
+        let token = Write::put(token_key(&link.fingerprint), &stored).expires(link.expires_at);
+        let mut transaction = Transaction::default();
+        transaction.guarded(counted, Conflict::EmailTaken);
+        transaction.add(token.announce(std::slice::from_ref(event)));
+        transaction.commit(&self.table).await
+    }
+
     /// Does the work of [`Self::save_link`] for nobody, so that time does not tell whether an address
-    /// has an account. What it writes is never found and soon gone.
-    pub async fn save_no_link(&self, now: Timestamp) -> Result<(), StoreError> {
-        let decoy = || {
-            let name = secret::random_token();
-            Write::put(Key::new(format!("NOBODY#{}", name.expose()), "link"), &json!({}))
-                .expires(now)
-        };
-        self.table.write_all(vec![decoy(), decoy()]).await
+    /// has an account: the same writes of the same size, with padding in place of the event. What it
+    /// writes is never found and, by the time of the event, up for removal.
+    pub async fn save_no_link(&self, link: NewLink, event: &Envelope) -> Result<(), StoreError> {
+        let nobody = Tenant::of_address(TenantId::new());
+        let link = NewLink { expires_at: event.time, ..link };
+        let [current, token] = put(nobody, UserId::new(), &link, &[]);
+        let size = serde_json::to_string(std::slice::from_ref(event)).map_or(0, |text| text.len());
+        self.table.write_all(vec![current.set("padding", &"-".repeat(size)), token]).await
     }
 }
 
 /// The link as the user's current one, and where its token is looked up.
 pub fn put(tenant: Tenant, user: UserId, link: &NewLink, events: &[Envelope]) -> [Write; 2] {
-    let NewLink { purpose, nonce: _, fingerprint, expires_at } = link;
-    let stored = StoredLink {
-        tenant_id: tenant.id(),
-        user_id: user,
-        purpose: *purpose,
-        fingerprint: fingerprint.clone(),
-        expires_at: *expires_at,
-    };
+    let stored = stored(tenant, user, link);
     [
-        Write::put(current_key(tenant, user, *purpose), &stored)
-            .expires(*expires_at)
+        Write::put(current_key(tenant, user, link.purpose), &stored)
+            .expires(link.expires_at)
             .announce(events),
-        Write::put(token_key(fingerprint), &stored).expires(*expires_at),
+        Write::put(token_key(&link.fingerprint), &stored).expires(link.expires_at),
     ]
 }
 
-/// Ends a link, provided that it is the current one; the condition is the first write's.
-pub fn consume(tenant: Tenant, link: &StoredLink) -> [Write; 2] {
+fn stored(tenant: Tenant, user: UserId, link: &NewLink) -> StoredLink {
+    let NewLink { purpose, nonce: _, fingerprint, expires_at, confirms } = link.clone();
+    StoredLink { tenant_id: tenant.id(), user_id: user, purpose, fingerprint, expires_at, confirms }
+}
+
+/// Ends a link, provided that it has not ended: by its use, or for one that is replaceable by a newer
+/// one. The condition is the first write's.
+pub fn consume(tenant: Tenant, link: &StoredLink) -> Vec<Write> {
+    let token = Write::delete(token_key(&link.fingerprint));
+    if !link.is_replaceable() {
+        return vec![token.if_present()];
+    }
     let current = current_key(tenant, link.user_id, link.purpose);
-    [
-        Write::delete(current).if_equals("fingerprint", &link.fingerprint),
-        Write::delete(token_key(&link.fingerprint)),
-    ]
+    vec![Write::delete(current).if_equals("fingerprint", &link.fingerprint), token]
 }
 
 /// Ends the user's current link of this purpose, if there is one.

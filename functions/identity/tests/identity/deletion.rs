@@ -1,5 +1,5 @@
 use contracts::{
-    authz::{ADMIN, LAST_OWNER, RoleRef},
+    authz::{ADMIN, ESCALATION, LAST_OWNER, RoleRef},
     events::{RoleAssigned, RoleRevoked},
 };
 use http::Method;
@@ -67,6 +67,26 @@ async fn an_owner_who_was_made_the_last_one_meanwhile_stays_whole() {
     world.app.delete(&admin, &path).await.expect_problem(409, "role.last_owner");
     assert_eq!(world.app.get(&admin, &path).await.expect(200), user);
     assert!(world.deliver().await.is_empty());
+}
+
+#[tokio::test]
+async fn the_roles_of_the_deleted_are_taken_on_the_permissions_of_the_caller() {
+    let world = World::open().await;
+    let admin = admin();
+    let user = world.create(&admin, "grace@example.org", "Grace", "").await;
+    world.app.delete(&admin, &path_of(&user, "")).await.expect(204);
+    assert_eq!(world.authz.authorities(), [Some(admin.permissions())]);
+}
+
+#[tokio::test]
+async fn who_was_promoted_above_the_caller_meanwhile_stays_whole() {
+    let world = World::open().await;
+    let admin = admin();
+    let user = world.create(&admin, "grace@example.org", "Grace", "").await;
+    let path = path_of(&user, "");
+    world.authz.refuse_assignments(ESCALATION);
+    world.app.delete(&admin, &path).await.expect_problem(403, "role.escalation");
+    assert_eq!(world.app.get(&admin, &path).await.expect(200), user);
 }
 
 #[tokio::test]

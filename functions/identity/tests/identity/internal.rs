@@ -35,6 +35,23 @@ async fn an_ensured_account_is_active_and_made_once() {
 }
 
 #[tokio::test]
+async fn a_random_password_is_hashed_cheaply_until_the_first_sign_in() {
+    let settings = &[("PLINTH_IDENTITY_PASSWORD_ITERATIONS", "2")];
+    let world = World::open().await.with_settings(settings).await;
+    let path = path(TenantId::new(), UserId::new());
+    let mut body = account("olga@example.org");
+    body["is_random"] = json!(true);
+    world.app.internal(Method::PUT, &path, Some(&body)).await.expect(200);
+    let hash = world.hash_of("olga@example.org").await;
+    assert!(hash.contains("$m=8,t=1,p=1$"), "{hash}");
+    assert_eq!(world.check("olga@example.org", "not the password").await["outcome"], "wrong");
+    assert_eq!(world.check("olga@example.org", PASSWORD).await["outcome"], "right");
+    let renewed = world.hash_of("olga@example.org").await;
+    assert!(renewed.contains("t=2"), "{renewed}");
+    assert_eq!(world.check("olga@example.org", PASSWORD).await["outcome"], "right");
+}
+
+#[tokio::test]
 async fn of_many_who_ensure_at_once_all_get_the_same() {
     let world = World::open().await;
     let (tenant, user) = (TenantId::new(), UserId::new());

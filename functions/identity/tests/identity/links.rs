@@ -8,11 +8,6 @@ use crate::common::{PASSWORD, World, admin, path_of};
 const OTHER_PASSWORD: &str = "seven seas and one gull";
 
 impl World {
-    async fn resend(&self, email: &str) -> Answer {
-        let path = "/api/v1/users/email-verification/resend";
-        self.app.post(&Person::anonymous(), path, &json!({ "email": email })).await
-    }
-
     async fn ask_for_reset(&self, email: &str) -> Answer {
         let path = "/api/v1/users/password-reset";
         self.app.post(&Person::anonymous(), path, &json!({ "email": email })).await

@@ -1,6 +1,7 @@
 //! The module over its real router and an embedded store; one binary, so that it links once.
 
 mod common;
+mod contested;
 mod costs;
 mod deletion;
 mod internal;
@@ -10,4 +11,5 @@ mod passwords;
 mod registration;
 mod roles;
 mod routes;
+mod standing;
 mod users;

@@ -136,3 +136,42 @@ async fn nobody_changes_the_password_of_a_deleted_user() {
     let answer = world.change_password(&user, PASSWORD, OTHER_PASSWORD).await;
     answer.expect_problem(404, "user.not_found");
 }
+
+#[tokio::test]
+async fn nobody_changes_the_password_of_an_account_that_is_not_active() {
+    let world = World::open().await;
+    let tenant = TenantId::new();
+    world.register(tenant, "pending@example.org").await.expect(204);
+    let pending = world.check("pending@example.org", PASSWORD).await["user"].clone();
+    let suspended = world.active(tenant, "suspended@example.org").await;
+    let admin = admin().of_tenant(tenant);
+    world.app.post(&admin, &path_of(&suspended, "/suspend"), &json!({})).await.expect(200);
+    for user in [pending, suspended] {
+        let answer = world.change_password(&user, PASSWORD, OTHER_PASSWORD).await;
+        answer.expect_problem(404, "user.not_found");
+        let email = user["email"].as_str().unwrap();
+        assert_eq!(world.check(email, PASSWORD).await["outcome"], "right");
+    }
+}
+
+/// Normalising lengthens this letter eighteenfold, and takes seconds for so many of them.
+fn costly() -> String {
+    "\u{fdfa}".repeat(300_000)
+}
+
+#[tokio::test]
+async fn overlong_texts_cost_no_time() {
+    let world = World::open().await;
+    let user = world.active(TenantId::new(), "ada@example.org").await;
+    let (costly, start) = (costly(), std::time::Instant::now());
+    for (email, password) in [("ada@example.org", costly.as_str()), (&costly, PASSWORD)] {
+        assert_eq!(world.check(email, password).await["outcome"], "wrong");
+    }
+    let wrong = world.change_password(&user, &costly, OTHER_PASSWORD).await;
+    wrong.expect_problem(403, "auth.wrong_password");
+    let refused = world.change_password(&user, PASSWORD, &costly).await;
+    refused.expect_invalid(&["/new_password"]);
+    let registered = world.register_as(TenantId::new(), &costly, &costly, "Ada").await;
+    registered.expect_invalid(&["/email", "/password"]);
+    assert!(start.elapsed() < std::time::Duration::from_secs(1), "{:?}", start.elapsed());
+}

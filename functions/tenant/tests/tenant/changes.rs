@@ -7,13 +7,13 @@ use kernel::{id::TenantId, origin::ActorKind};
 use serde_json::{Value, json};
 use testkit::{Answer, App, Person, assert_cost};
 
-use crate::common::{ensure, get_internal, open};
+use crate::common::{ensure, ensure_open, get_internal, open};
 
 /// Somebody who may change their tenant, which exists.
 async fn owner_of_a_tenant(app: &App) -> (Person, String) {
     let owner = Person::with(&[TENANT_READ, TENANT_UPDATE]);
     let id = owner.tenant();
-    ensure(app, id, "Demo Inc.", "demo").await.expect(200);
+    ensure_open(app, id, "Demo Inc.", "demo").await.expect(200);
     (owner, format!("/api/v1/tenants/{id}"))
 }
 

@@ -27,6 +27,13 @@ pub async fn ensure(app: &App, id: TenantId, name: &str, slug: &str) -> Answer {
     app.internal(Method::PUT, &path, Some(&json!({"name": name, "slug": slug}))).await
 }
 
+/// A tenant that people join by registering themselves.
+pub async fn ensure_open(app: &App, id: TenantId, name: &str, slug: &str) -> Answer {
+    let path = format!("/internal/tenant/tenants/{id}");
+    let body = json!({"name": name, "slug": slug, "open_registration": true});
+    app.internal(Method::PUT, &path, Some(&body)).await
+}
+
 pub async fn get_internal(app: &App, path: &str) -> Value {
     app.internal(Method::GET, &format!("/internal/tenant/{path}"), None).await.expect(200)
 }

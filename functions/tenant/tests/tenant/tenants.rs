@@ -4,7 +4,7 @@ use kernel::{config::Sources, id::TenantId};
 use serde_json::{Value, json};
 use testkit::{App, Person, TestStore, assert_cost};
 
-use crate::common::{build, ensure, get_internal, open};
+use crate::common::{build, ensure, ensure_open, get_internal, open};
 
 #[tokio::test]
 async fn a_tenant_is_created_once_and_announced_once() {
@@ -64,8 +64,8 @@ async fn every_wrong_field_is_named() {
 async fn people_register_with_a_slug_or_with_the_default_tenant() {
     let (_store, app) = open().await;
     assert_eq!(get_internal(&app, "registration").await, Value::Null);
-    let demo = ensure(&app, TenantId::new(), "Demo", "demo").await.expect(200);
-    let acme = ensure(&app, TenantId::new(), "Acme", "acme").await.expect(200);
+    let demo = ensure_open(&app, TenantId::new(), "Demo", "demo").await.expect(200);
+    let acme = ensure_open(&app, TenantId::new(), "Acme", "acme").await.expect(200);
     assert_eq!(get_internal(&app, "registration").await, demo);
     assert_eq!(get_internal(&app, "registration/acme").await, acme);
     for nobody in ["nobody", "x", "%00%00%00", "-acme", "ACME", &"a".repeat(3_000)] {
@@ -75,11 +75,22 @@ async fn people_register_with_a_slug_or_with_the_default_tenant() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_is_not_open_answers_as_if_it_were_not_there() {
+    let (_store, app) = open().await;
+    ensure(&app, PLATFORM_TENANT, "Platform", "platform").await.expect(200);
+    ensure(&app, TenantId::new(), "Demo", "demo").await.expect(200);
+    for path in ["registration", "registration/demo", "registration/platform", "registration/none"]
+    {
+        assert_eq!(get_internal(&app, path).await, Value::Null, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn without_a_default_tenant_a_slug_is_needed() {
     let store = TestStore::open().await;
     let sources = Sources::empty().with("PLINTH_TENANT_DEFAULT_SLUG", "");
     let app = App::new(&build(&store, &sources).await.unwrap());
-    ensure(&app, TenantId::new(), "Demo", "demo").await.expect(200);
+    ensure_open(&app, TenantId::new(), "Demo", "demo").await.expect(200);
     assert_eq!(get_internal(&app, "registration").await, Value::Null);
 }
 

@@ -65,6 +65,10 @@ pub struct UserActivated {
 pub enum MailPurpose {
     /// The verification link once more.
     Verification,
+    /// The same, for an account that several have registered: it confirms nobody's password.
+    VerificationOnly,
+    /// The verification link of one more registration with an address that nobody has proven.
+    Registration,
     /// Somebody tried to register with an address that already has an account.
     AlreadyRegistered,
 }

@@ -66,6 +66,7 @@ pub const MODULES: &[ModuleSpec] = &[
             "platform.user.created",
             "platform.user.mail_requested",
             "platform.auth.password_reset_requested",
+            "platform.auth.token_reuse_detected",
             "platform.role.assigned",
             "platform.role.revoked",
         ],

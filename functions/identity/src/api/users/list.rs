@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use kernel::{
     page::Limit,
     problem::Problem,
-    validate::{Invalid, Violations, text},
+    validate::{Invalid, Violations, at_most, text},
 };
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -12,6 +12,8 @@ use crate::{service::ListUsers, store::UserFilter, user::search_term};
 
 /// Longest search text and role name, in code points.
 const MAX_TEXT: usize = 100;
+/// Longest search text in bytes, which is checked before it is folded.
+const MAX_SEARCH_BYTES: usize = 254;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -61,7 +63,7 @@ impl ListUsersQuery {
     pub fn parse(self) -> Result<ListUsers, Problem> {
         let Self { limit, cursor, q, status, role, created_from, created_to } = self;
         let mut violations = Violations::default();
-        let prefix = q.and_then(|q| violations.field("?q", text(&q, 0, MAX_TEXT)));
+        let prefix = q.and_then(|q| violations.field("?q", search_text(&q)));
         let role = role.and_then(|role| violations.field("?role", text(&role, 1, MAX_TEXT)));
         let (created_from, created_to) = (created_from.map(storable), created_to.map(storable));
         if created_from.zip(created_to).is_some_and(|(from, to)| from > to) {
@@ -78,6 +80,11 @@ impl ListUsersQuery {
         };
         Ok(ListUsers { filter, limit, cursor })
     }
+}
+
+fn search_text(q: &str) -> Result<String, Invalid> {
+    at_most(q, MAX_SEARCH_BYTES)?;
+    text(q, 0, MAX_TEXT)
 }
 
 /// The time as precise as times of creation are, and not before the first of them.

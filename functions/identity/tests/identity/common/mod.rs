@@ -96,9 +96,18 @@ impl World {
     }
 
     pub async fn register(&self, tenant: TenantId, email: &str) -> Answer {
-        let body = json!({
-            "tenant_id": tenant, "email": email, "password": PASSWORD, "name": "Ada Lovelace",
-        });
+        self.register_as(tenant, email, PASSWORD, "Ada Lovelace").await
+    }
+
+    pub async fn register_as(
+        &self,
+        tenant: TenantId,
+        email: &str,
+        password: &str,
+        name: &str,
+    ) -> Answer {
+        let body =
+            json!({ "tenant_id": tenant, "email": email, "password": password, "name": name });
         self.app.internal(Method::POST, "/internal/identity/registrations", Some(&body)).await
     }
 
@@ -121,6 +130,12 @@ impl World {
         let body = json!({ "email": email, "password": password });
         let path = "/internal/identity/password-checks";
         self.app.internal(Method::POST, path, Some(&body)).await.expect(200)
+    }
+
+    /// Asks for the verification link once more.
+    pub async fn resend(&self, email: &str) -> Answer {
+        let path = "/api/v1/users/email-verification/resend";
+        self.app.post(&Person::anonymous(), path, &json!({ "email": email })).await
     }
 
     /// The copy of a user that passwords are checked against.
