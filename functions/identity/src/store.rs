@@ -6,7 +6,7 @@
 //! | search entry | `T#{tenant}#USER#{user}` | `search#{place}` | gsi2: search by name |
 //! | current link | `T#{tenant}#USER#{user}` | `link#{purpose}` | nobody; the condition that makes a link valid once, and only the newest |
 //! | sign-in | `EMAIL#{address}` | `sign-in` | address: a copy of the user with the password's hash, so that a check is one read; keeps addresses unique over the platform |
-//! | link | `LINK#{fingerprint}` | `link` | a mailed token |
+//! | link | `LINK#{fingerprint}` | `link` | a mailed token; for a further registration with its password's hash, and without a current link |
 //! | username | `T#{tenant}#USERNAME#{name}` | `guard` | nobody; keeps names unique within the tenant |
 //! | outbox | `T#{tenant}#OUTBOX#{event}` | `event` | the stream, for events without a change of state |
 //! | sent mail | `T#{tenant}#MAIL#{event}` | `sent` | the event that asked for it |

@@ -55,11 +55,7 @@ impl Store {
     /// has an account: the same writes of the same size, with padding in place of the event. What it
     /// writes is never found and, by the time of the event, up for removal.
     pub async fn save_no_link(&self, link: NewLink, event: &Envelope) -> Result<(), StoreError> {
-        let nobody = Tenant::of_address(TenantId::new());
-        let link = NewLink { expires_at: event.time, ..link };
-        let [current, token] = put(nobody, UserId::new(), &link, &[]);
-        let size = serde_json::to_string(std::slice::from_ref(event)).map_or(0, |text| text.len());
-        self.table.write_all(vec![current.set("padding", &"-".repeat(size)), token]).await
+        self.table.write_all(put_for_nobody(link, event).into()).await
     }
 }
 
@@ -72,6 +68,14 @@ pub fn put(tenant: Tenant, user: UserId, link: &NewLink, events: &[Envelope]) ->
             .announce(events),
         Write::put(token_key(&link.fingerprint), &stored).expires(link.expires_at),
     ]
+}
+
+fn put_for_nobody(link: NewLink, event: &Envelope) -> [Write; 2] {
+    let nobody = Tenant::of_address(TenantId::new());
+    let link = NewLink { expires_at: event.time, ..link };
+    let [current, token] = put(nobody, UserId::new(), &link, &[]);
+    let size = serde_json::to_string(std::slice::from_ref(event)).map_or(0, |text| text.len());
+    [current.set("padding", &"-".repeat(size)), token]
 }
 
 fn stored(tenant: Tenant, user: UserId, link: &NewLink) -> StoredLink {
@@ -101,4 +105,37 @@ fn current_key(tenant: Tenant, user: UserId, purpose: Purpose) -> Key {
 
 fn token_key(fingerprint: &str) -> Key {
     Key::new(format!("LINK#{fingerprint}"), "link")
+}
+
+#[cfg(test)]
+mod tests {
+    use contracts::events::UserVerified;
+    use jiff::Timestamp;
+    use kernel::origin::Origin;
+
+    use super::*;
+    use crate::link::Confirms;
+
+    #[test]
+    fn a_link_for_nobody_is_written_in_the_shape_and_size_of_one_for_somebody() {
+        let (tenant, user) = (Tenant::of_address(TenantId::new()), UserId::new());
+        let now: Timestamp = "2026-05-04T10:00:00Z".parse().unwrap();
+        let link = NewLink {
+            purpose: Purpose::Reset,
+            nonce: "n".repeat(43),
+            fingerprint: "f".repeat(43),
+            expires_at: now,
+            confirms: Confirms::First,
+        };
+        let verified = UserVerified { user_id: user };
+        let event = Envelope::new("identity", now, tenant, &Origin::system("test"), &verified);
+        let size = |write: &Write| format!("{write:?}").len();
+        let known = put(tenant, user, &link, std::slice::from_ref(&event)).map(|w| size(&w));
+        let text = serde_json::to_string(&[&event]).unwrap();
+        // An event's quotation marks are escaped where a write is printed, padding has none.
+        let escapes = text.matches(['"', '\\']).count();
+        let decoy = put_for_nobody(link, &event).map(|w| size(&w));
+        assert!(known[0].abs_diff(decoy[0] + escapes) <= 8, "{known:?} {decoy:?} {escapes}");
+        assert_eq!(known[1], decoy[1]);
+    }
 }

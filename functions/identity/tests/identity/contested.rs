@@ -35,9 +35,11 @@ impl World {
 async fn each_registration_gets_a_link_of_its_own() {
     let (world, [first, second]) = contested().await;
     assert_ne!(first, second);
-    let subjects: Vec<_> =
-        world.mailbox.to(EMAIL).into_iter().map(|mail| mail.subject).collect();
-    assert_eq!(subjects, ["Please confirm your e-mail address", "Please confirm your registration"]);
+    let subjects: Vec<_> = world.mailbox.to(EMAIL).into_iter().map(|mail| mail.subject).collect();
+    assert_eq!(
+        subjects,
+        ["Please confirm your e-mail address", "Please confirm your registration"]
+    );
     assert!(world.mailbox.to(EMAIL)[1].text.starts_with("Hello Ada King,"));
     // Nothing is confirmed yet.
     world.assert_password(Some(PASSWORD)).await;

@@ -11,5 +11,6 @@ mod passwords;
 mod registration;
 mod roles;
 mod routes;
+mod safety;
 mod standing;
 mod users;
