@@ -119,4 +119,6 @@ $(TOOLS): local/requirements-deploy.txt
 $(EMULATOR): local/requirements-emulator.txt
 $(CHECKOV): local/requirements-checkov.txt
 $(TOOLS) $(EMULATOR) $(CHECKOV):
-	python3 -m venv --clear $(@D) && $(@D)/bin/pip install --quiet --disable-pip-version-check -r $< && touch $@
+	@command -v python3 >/dev/null || { echo 'Python 3 is missing: on Debian `apt-get install python3 python3-venv`.'; exit 1; }
+	@echo 'Installing what $< names into $(@D) ...'
+	@python3 -m venv --clear $(@D) && $(@D)/bin/pip install --quiet --disable-pip-version-check -r $< && touch $@

@@ -184,3 +184,33 @@ impl Parts<'_> {
 fn client(transport: &Arc<dyn Transport>, service: &'static str) -> Arc<ServiceClient> {
     Arc::new(ServiceClient::new(service, transport.clone()))
 }
+
+#[cfg(test)]
+mod tests {
+    use aws::Recorder;
+    use embedded::Place;
+    use kernel::client::Switchboard;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_declared_module_is_built_after_those_it_depends_on() {
+        let store = Store::open(&Place::Memory, Recorder::default()).await.unwrap();
+        let sources = Sources::empty();
+        let transport = Arc::new(Switchboard::new());
+        let composition = Composition::build(&store, &sources, transport).await.unwrap();
+        let mut built = vec![];
+        for module in &composition.modules {
+            let spec = generated::module(module.name);
+            for (dependency, _) in spec.dependencies {
+                assert!(built.contains(dependency), "{} before {dependency}", module.name);
+            }
+            assert_eq!(module.version, spec.version);
+            built.push(module.name);
+        }
+        // The authorizer is no service: it stands in front of them.
+        let services =
+            MODULES.iter().map(|module| module.name).filter(|name| *name != "authorizer");
+        assert_eq!(services.filter(|name| !built.contains(name)).count(), 0);
+    }
+}

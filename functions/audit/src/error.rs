@@ -13,7 +13,7 @@ pub const PROBLEMS: &[Kind] = &[ENTRY_NOT_FOUND];
 
 /// What can go wrong with an audit log.
 #[derive(Debug, thiserror::Error)]
-pub enum AuditError {
+pub enum Error {
     #[error("there is no such entry")]
     EntryNotFound,
     /// Others appended to the same chain faster, again and again.
@@ -23,12 +23,12 @@ pub enum AuditError {
     Store(#[from] StoreError),
 }
 
-impl From<AuditError> for Problem {
-    fn from(error: AuditError) -> Self {
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
         match error {
-            AuditError::EntryNotFound => ENTRY_NOT_FOUND.problem("there is no entry with this id"),
-            AuditError::Contended => Self::unavailable(error),
-            AuditError::Store(error) => error.into(),
+            Error::EntryNotFound => ENTRY_NOT_FOUND.problem("there is no entry with this id"),
+            Error::Contended => Self::unavailable(error),
+            Error::Store(error) => error.into(),
         }
     }
 }

@@ -14,7 +14,7 @@ use kernel::{
 use crate::{
     chain::Head,
     entry::Entry,
-    error::AuditError,
+    error::Error,
     filter::Filter,
     heads::Heads,
     store::{AppendError, Store},
@@ -39,7 +39,7 @@ impl Service {
 
     /// Appends an entry for each event of this tenant, in order, all or none. Events that are recorded
     /// already are left out, so that calling it again is harmless.
-    pub async fn record(&self, tenant: Tenant, events: &[&Envelope]) -> Result<(), AuditError> {
+    pub async fn record(&self, tenant: Tenant, events: &[&Envelope]) -> Result<(), Error> {
         let slot = self.heads.slot(tenant);
         let mut remembered = slot.lock().await;
         let mut open = without_repeats(events);
@@ -66,7 +66,7 @@ impl Service {
                 Err(AppendError::Store(error)) => return Err(error.into()),
             }
         }
-        Err(AuditError::Contended)
+        Err(Error::Contended)
     }
 
     /// One page of entries, newest first.
@@ -86,12 +86,12 @@ impl Service {
     }
 
     /// The entry that tells of this event.
-    pub async fn get_entry(&self, caller: &Caller, id: EventId) -> Result<Entry, AuditError> {
-        self.store.find(caller.tenant, id).await?.ok_or(AuditError::EntryNotFound)
+    pub async fn get_entry(&self, caller: &Caller, id: EventId) -> Result<Entry, Error> {
+        self.store.find(caller.tenant, id).await?.ok_or(Error::EntryNotFound)
     }
 
     /// Checks the tenant's whole chain.
-    pub async fn verify_chain(&self, caller: &Caller) -> Result<Verification, AuditError> {
+    pub async fn verify_chain(&self, caller: &Caller) -> Result<Verification, Error> {
         Ok(verification::verify(&self.store, caller.tenant).await?)
     }
 
@@ -99,7 +99,7 @@ impl Service {
         &self,
         tenant: Tenant,
         events: Vec<&'a Envelope>,
-    ) -> Result<Vec<&'a Envelope>, AuditError> {
+    ) -> Result<Vec<&'a Envelope>, Error> {
         let ids: Vec<_> = events.iter().map(|event| event.id).collect();
         let known = self.store.known_events(tenant, &ids).await?;
         Ok(events.into_iter().filter(|event| !known.contains(&event.id)).collect())

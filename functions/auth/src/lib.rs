@@ -9,10 +9,10 @@
 
 mod api;
 mod consumer;
+mod error;
 mod internal;
 pub mod keys;
 mod lockout;
-mod problems;
 mod refresh_token;
 mod service;
 mod session;
@@ -87,12 +87,11 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         lockout,
     });
     let mut module = Module::new("auth", spec.version);
-    module.dependencies = &["authz", "identity", "tenant"];
     module.api = api::router(service.clone());
     module.internal = internal::router(service.clone());
     module.consumer = Some(Arc::new(consumer::EndSessions(service)));
     module.checks = vec![Arc::new(ports.table)];
     module.lifecycle = vec![keys];
-    module.problems = problems::ALL;
+    module.problems = error::PROBLEMS;
     Ok(module)
 }

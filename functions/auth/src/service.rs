@@ -27,9 +27,9 @@ use kernel::{
 
 pub use self::{access::SignedIn, sign_in::SignIn};
 use crate::{
+    error::Error,
     keys::{AccessTokens, KeyRing},
     lockout::LockoutRules,
-    problems::AuthError,
     refresh_token::RefreshTokens,
     store::Store,
 };
@@ -89,16 +89,12 @@ pub struct Profile {
 
 impl Service {
     /// Creates a pending account, unless the address is taken, which the answer does not tell.
-    pub async fn register(
-        &self,
-        origin: &Origin,
-        request: RegisterRequest,
-    ) -> Result<(), AuthError> {
+    pub async fn register(&self, origin: &Origin, request: RegisterRequest) -> Result<(), Error> {
         let slug = request.tenant.as_deref();
         let tenant = self.tenants.find_for_registration(origin, slug).await?.ok_or_else(|| {
             let unknown =
                 Invalid::new("tenant.unknown", "takes no registrations, or does not exist");
-            AuthError::Invalid(unknown.at("/tenant"))
+            Error::Invalid(unknown.at("/tenant"))
         })?;
         let registration = Registration {
             tenant_id: tenant.id,
@@ -110,14 +106,14 @@ impl Service {
     }
 
     /// The account and tenant behind a token.
-    pub async fn profile(&self, caller: &Caller) -> Result<Profile, AuthError> {
+    pub async fn profile(&self, caller: &Caller) -> Result<Profile, Error> {
         let (user, tenant) = tokio::try_join!(
             self.identities.find(&caller.origin, caller.tenant, caller.user),
             self.tenants.find(&caller.origin, caller.tenant.id()),
         )?;
         match (user, tenant) {
             (Some(user), Some(tenant)) => Ok(Profile { user, tenant }),
-            _ => Err(AuthError::AccountGone),
+            _ => Err(Error::AccountGone),
         }
     }
 
@@ -127,7 +123,7 @@ impl Service {
         caller: &Caller,
         current_password: Secret,
         new_password: Secret,
-    ) -> Result<(), AuthError> {
+    ) -> Result<(), Error> {
         let change =
             PasswordChange { current_password, new_password, keep_session: caller.session };
         self.identities
@@ -138,7 +134,7 @@ impl Service {
     }
 
     /// The public halves of the signing keys.
-    pub async fn public_keys(&self) -> Result<Jwks, AuthError> {
+    pub async fn public_keys(&self) -> Result<Jwks, Error> {
         Ok(self.keys.public_keys().await?)
     }
 }

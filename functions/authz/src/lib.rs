@@ -8,10 +8,10 @@
 
 mod api;
 mod assignment;
+mod error;
 mod internal;
 mod lookup;
 mod permission;
-mod problems;
 mod remembered;
 mod role;
 mod rules;
@@ -59,6 +59,6 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
     module.api = api::router(service.clone(), cursors);
     module.internal = internal::router(service);
     module.checks = vec![Arc::new(table)];
-    module.problems = problems::ALL;
+    module.problems = error::PROBLEMS;
     Ok(module)
 }

@@ -11,7 +11,7 @@ use kernel::{
 
 use crate::{
     assignment::Assignment,
-    problems::AuthzError,
+    error::Error,
     remembered::{Memory, Remembered},
     role::{CustomRole, Role, find_system_role},
     store::Store,
@@ -40,10 +40,10 @@ impl Lookup {
         &self,
         tenant: Tenant,
         user: UserId,
-    ) -> Result<Option<Arc<Assignment>>, AuthzError> {
+    ) -> Result<Option<Arc<Assignment>>, Error> {
         let read = async || Ok(self.store.find_assignment(tenant, user).await?.map(Arc::new));
         let found = self.assignments.get(assignment_key(tenant, user), read).await;
-        found.map_err(AuthzError::Store)
+        found.map_err(Error::Store)
     }
 
     /// The roles of an assignment, in its order.
@@ -51,7 +51,7 @@ impl Lookup {
         &self,
         tenant: Tenant,
         assignment: &Assignment,
-    ) -> Result<Vec<Role>, AuthzError> {
+    ) -> Result<Vec<Role>, Error> {
         let ids = || assignment.roles.iter().copied();
         let system = ids().filter_map(find_system_role).map(Role::System);
         let custom: Vec<RoleId> = ids().filter(|id| find_system_role(*id).is_none()).collect();

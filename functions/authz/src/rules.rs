@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{permission::PermissionSet, problems::AuthzError};
+use crate::{error::Error, permission::PermissionSet};
 
 /// On whose authority something happens.
 #[derive(Debug, Clone)]
@@ -26,25 +26,22 @@ impl Authority {
         }
     }
 
-    fn covers(&self, permissions: &PermissionSet) -> Result<(), AuthzError> {
+    fn covers(&self, permissions: &PermissionSet) -> Result<(), Error> {
         match self.missing(permissions) {
             missing if missing.is_empty() => Ok(()),
-            missing => Err(AuthzError::Escalation { missing }),
+            missing => Err(Error::Escalation { missing }),
         }
     }
 }
 
 /// A new role: only with permissions that its maker holds.
-pub fn check_creation(
-    authority: &Authority,
-    permissions: &PermissionSet,
-) -> Result<(), AuthzError> {
+pub fn check_creation(authority: &Authority, permissions: &PermissionSet) -> Result<(), Error> {
     authority.covers(permissions)
 }
 
 /// Any change of a role, or its end: only by somebody who holds all that it gives now. Else who may
 /// change roles could rename, empty or delete those above them.
-pub fn check_change(authority: &Authority, present: &PermissionSet) -> Result<(), AuthzError> {
+pub fn check_change(authority: &Authority, present: &PermissionSet) -> Result<(), Error> {
     authority.covers(present)
 }
 
@@ -53,7 +50,7 @@ pub fn check_permissions(
     authority: &Authority,
     present: &PermissionSet,
     next: &PermissionSet,
-) -> Result<(), AuthzError> {
+) -> Result<(), Error> {
     authority.covers(&present.union(next))
 }
 
@@ -61,14 +58,14 @@ pub fn check_permissions(
 pub fn check_assignment<'a>(
     authority: &Authority,
     touched: impl IntoIterator<Item = &'a PermissionSet>,
-) -> Result<(), AuthzError> {
+) -> Result<(), Error> {
     let at_stake = touched.into_iter().fold(PermissionSet::default(), |all, one| all.union(one));
     authority.covers(&at_stake)
 }
 
 /// A user managed by somebody else: only by one who holds all that the user holds.
-pub fn check_management(authority: &Authority, target: &PermissionSet) -> Result<(), AuthzError> {
-    if authority.missing(target).is_empty() { Ok(()) } else { Err(AuthzError::Outranked) }
+pub fn check_management(authority: &Authority, target: &PermissionSet) -> Result<(), Error> {
+    if authority.missing(target).is_empty() { Ok(()) } else { Err(Error::Outranked) }
 }
 
 #[cfg(test)]
@@ -104,7 +101,7 @@ mod tests {
         let authority = holder(&["role.read".to_owned()]);
         let wanted = set(&["role.read".to_owned(), "user.delete".to_owned()]);
         match check_creation(&authority, &wanted) {
-            Err(AuthzError::Escalation { missing }) => assert_eq!(missing, ["user.delete"]),
+            Err(Error::Escalation { missing }) => assert_eq!(missing, ["user.delete"]),
             other => panic!("{other:?}"),
         }
     }
@@ -124,7 +121,7 @@ mod tests {
         let owner = PermissionSet::of_system_role("owner");
         let authority = holder(&member.to_strings());
         assert!(check_management(&authority, &member).is_ok());
-        assert!(matches!(check_management(&authority, &owner), Err(AuthzError::Outranked)));
+        assert!(matches!(check_management(&authority, &owner), Err(Error::Outranked)));
     }
 
     proptest! {

@@ -18,7 +18,7 @@ pub use self::{
     checks::{Question, Verdict},
     roles::RolePosition,
 };
-use crate::{lookup::Lookup, problems::AuthzError, store::Store};
+use crate::{error::Error, lookup::Lookup, store::Store};
 
 /// How often a change that lost a race is tried on what the winner left.
 const TRIES: u32 = 4;
@@ -40,13 +40,13 @@ impl Service {
 ///
 /// # Errors
 /// `Contended` when it loses every time.
-async fn until_settled<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, AuthzError>
+async fn until_settled<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, Error>
 where
-    F: Future<Output = Result<T, AuthzError>>,
+    F: Future<Output = Result<T, Error>>,
 {
     for _ in 1..TRIES {
         match attempt().await {
-            Err(AuthzError::Contended) => {}
+            Err(Error::Contended) => {}
             outcome => return outcome,
         }
     }

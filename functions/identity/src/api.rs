@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::service::Identity;
+use crate::service::Service;
 
 /// The routes of the manifest.
-pub fn router(identity: Arc<Identity>) -> OpenApiRouter {
+pub fn router(service: Arc<Service>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(users::list_users, users::create_user))
         .routes(routes!(me::get_own_user, me::update_own_user))
@@ -26,5 +26,5 @@ pub fn router(identity: Arc<Identity>) -> OpenApiRouter {
         .routes(routes!(users::activate_user))
         .routes(routes!(roles::set_roles))
         .routes(routes!(roles::add_role, roles::remove_role))
-        .with_state(identity)
+        .with_state(service)
 }

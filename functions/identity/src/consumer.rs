@@ -14,27 +14,27 @@ use kernel::{
     id::UserId,
 };
 
-use crate::service::Identity;
+use crate::service::Service;
 
 /// Handles the events that the manifest consumes: mails that are due, and new assignments of roles.
-pub struct IdentityConsumer(pub Arc<Identity>);
+pub struct Consumers(pub Arc<Service>);
 
 #[async_trait]
-impl Consumer for IdentityConsumer {
+impl Consumer for Consumers {
     async fn consume(&self, event: &Envelope) -> Result<(), ConsumeError> {
-        let identity = &self.0;
+        let service = &self.0;
         match event.kind.as_str() {
             UserCreated::TYPE => {
-                identity.welcome(event, &data(event)?).await.map_err(ConsumeError::retry)
+                service.welcome(event, &data(event)?).await.map_err(ConsumeError::retry)
             }
             UserMailRequested::TYPE => {
-                identity.send_requested(event, &data(event)?).await.map_err(ConsumeError::retry)
+                service.send_requested(event, &data(event)?).await.map_err(ConsumeError::retry)
             }
             PasswordResetRequested::TYPE => {
-                identity.send_reset_link(event, &data(event)?).await.map_err(ConsumeError::retry)
+                service.send_reset_link(event, &data(event)?).await.map_err(ConsumeError::retry)
             }
             TokenReuseDetected::TYPE => {
-                identity.tell_of_reuse(event, &data(event)?).await.map_err(ConsumeError::retry)
+                service.tell_of_reuse(event, &data(event)?).await.map_err(ConsumeError::retry)
             }
             RoleAssigned::TYPE => {
                 let RoleAssigned { user_id, assigned: _, roles, assignment_version } = data(event)?;
@@ -51,7 +51,7 @@ impl Consumer for IdentityConsumer {
     }
 }
 
-impl IdentityConsumer {
+impl Consumers {
     async fn show_roles(
         &self,
         event: &Envelope,

@@ -21,43 +21,43 @@ use kernel::{
 
 use crate::{
     error::Error,
-    service::{Identity, NewRegistration},
+    service::{NewRegistration, Service},
 };
 
 type UserPath = PathParams<(TenantId, UserId)>;
 
-pub fn router(identity: Arc<Identity>) -> Router {
+pub fn router(service: Arc<Service>) -> Router {
     let user = "/internal/identity/tenants/{tenant}/users/{user}";
     Router::new()
         .route("/internal/identity/registrations", post(register))
         .route("/internal/identity/password-checks", post(check_password))
         .route(user, get(find_user).put(ensure_user))
         .route(&format!("{user}/password"), post(change_password))
-        .with_state(identity)
+        .with_state(service)
 }
 
 async fn register(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     origin: Origin,
     JsonBody(body): JsonBody<Registration>,
 ) -> Result<StatusCode, Problem> {
-    let registration = NewRegistration::parse(&body, identity.policy())?;
-    identity.register(&origin, registration).await?;
+    let registration = NewRegistration::parse(&body, service.policy())?;
+    service.register(&origin, registration).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn check_password(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     JsonBody(credentials): JsonBody<Credentials>,
 ) -> Result<Json<PasswordCheck>, Problem> {
-    Ok(Json(identity.check_password(&credentials).await?))
+    Ok(Json(service.check_password(&credentials).await?))
 }
 
 async fn find_user(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     PathParams((tenant, user)): UserPath,
 ) -> Result<Json<Option<User>>, Problem> {
-    match identity.find_user(Tenant::of_internal_call(tenant), user).await {
+    match service.find_user(Tenant::of_internal_call(tenant), user).await {
         Ok(account) => Ok(Json(Some(account.view()))),
         Err(Error::NotFound) => Ok(Json(None)),
         Err(error) => Err(error.into()),
@@ -65,23 +65,23 @@ async fn find_user(
 }
 
 async fn ensure_user(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     origin: Origin,
     PathParams((tenant, user)): UserPath,
     JsonBody(wanted): JsonBody<EnsureUser>,
 ) -> Result<Json<User>, Problem> {
     let tenant = Tenant::of_internal_call(tenant);
-    let account = identity.ensure_user(&origin, tenant, user, &wanted).await?;
+    let account = service.ensure_user(&origin, tenant, user, &wanted).await?;
     Ok(Json(account.view()))
 }
 
 async fn change_password(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     origin: Origin,
     PathParams((tenant, user)): UserPath,
     JsonBody(change): JsonBody<PasswordChange>,
 ) -> Result<StatusCode, Problem> {
     let tenant = Tenant::of_internal_call(tenant);
-    identity.change_password(&origin, tenant, user, &change).await?;
+    service.change_password(&origin, tenant, user, &change).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -35,7 +35,7 @@ use kernel::{
 };
 
 use crate::{
-    consumer::IdentityConsumer, hashing::Hasher, letters::Letters, link::Links, service::Identity,
+    consumer::Consumers, hashing::Hasher, letters::Letters, link::Links, service::Service,
     settings::Settings, store::Store,
 };
 
@@ -70,7 +70,7 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         verification_lasts: settings.verification_lasts,
         reset_lasts: settings.reset_lasts,
     };
-    let identity = Arc::new(Identity {
+    let service = Arc::new(Service {
         store: Store::new(table.clone()),
         authz,
         mailer,
@@ -82,10 +82,9 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         letters: Letters::default(),
     });
     let mut module = Module::new(NAME, spec.version);
-    module.dependencies = &["authz"];
-    module.api = api::router(identity.clone());
-    module.internal = internal::router(identity.clone());
-    module.consumer = Some(Arc::new(IdentityConsumer(identity)));
+    module.api = api::router(service.clone());
+    module.internal = internal::router(service.clone());
+    module.consumer = Some(Arc::new(Consumers(service)));
     module.checks = vec![Arc::new(table)];
     module.problems = error::PROBLEMS;
     Ok(module)

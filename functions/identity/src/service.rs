@@ -39,7 +39,7 @@ use crate::{
 const MAX_TRIES: u32 = 5;
 
 /// The use cases, with all that they need.
-pub struct Identity {
+pub struct Service {
     pub(crate) store: Store,
     pub(crate) authz: Arc<dyn Authorization>,
     pub(crate) mailer: Arc<dyn Mailer>,
@@ -51,7 +51,7 @@ pub struct Identity {
     pub(crate) letters: Letters,
 }
 
-impl Identity {
+impl Service {
     /// What is demanded of new passwords.
     pub fn policy(&self) -> Policy {
         self.policy

@@ -5,9 +5,9 @@
 //! To add an endpoint: its route in `module.yaml`, its handler in `api.rs`, a use case in `service.rs`.
 
 mod api;
+mod error;
 mod internal;
 mod names;
-mod problems;
 mod service;
 mod store;
 
@@ -52,6 +52,6 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
     module.api = api::router(service.clone());
     module.internal = internal::router(service);
     module.checks = vec![Arc::new(table)];
-    module.problems = problems::ALL;
+    module.problems = error::PROBLEMS;
     Ok(module)
 }

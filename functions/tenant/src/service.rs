@@ -16,8 +16,8 @@ use kernel::{
 };
 
 use crate::{
+    error::Error,
     names::{Slug, TenantName},
-    problems::TenantError,
     store::{Creation, Store},
 };
 
@@ -51,15 +51,11 @@ impl Service {
     ///
     /// # Errors
     /// `NotFound`
-    pub async fn get_tenant(
-        &self,
-        caller: &Caller,
-        id: TenantId,
-    ) -> Result<TenantView, TenantError> {
+    pub async fn get_tenant(&self, caller: &Caller, id: TenantId) -> Result<TenantView, Error> {
         if id != caller.tenant.id() {
-            return Err(TenantError::NotFound);
+            return Err(Error::NotFound);
         }
-        self.store.find_tenant(caller.tenant).await?.ok_or(TenantError::NotFound)
+        self.store.find_tenant(caller.tenant).await?.ok_or(Error::NotFound)
     }
 
     /// Changes the caller's own tenant. A patch that changes nothing announces nothing.
@@ -72,10 +68,10 @@ impl Service {
         id: TenantId,
         expected: &IfMatch,
         patch: &TenantPatch,
-    ) -> Result<TenantView, TenantError> {
+    ) -> Result<TenantView, Error> {
         for _ in 0..TRIES {
             let tenant = self.get_tenant(caller, id).await?;
-            let stale = |_| TenantError::Stale { current: tenant.version };
+            let stale = |_| Error::Stale { current: tenant.version };
             expected.check(tenant.version).map_err(stale)?;
             let Some((next, changed)) = patched(&tenant, patch) else { return Ok(tenant) };
             let data = TenantUpdated { tenant_id: id, changed };
@@ -84,10 +80,10 @@ impl Service {
                 return Ok(next);
             }
         }
-        Err(TenantError::Contended)
+        Err(Error::Contended)
     }
 
-    pub async fn find_tenant(&self, tenant: Tenant) -> Result<Option<TenantView>, TenantError> {
+    pub async fn find_tenant(&self, tenant: Tenant) -> Result<Option<TenantView>, Error> {
         Ok(self.store.find_tenant(tenant).await?)
     }
 
@@ -96,7 +92,7 @@ impl Service {
     pub async fn find_tenant_for_registration(
         &self,
         slug: Option<&Slug>,
-    ) -> Result<Option<TenantView>, TenantError> {
+    ) -> Result<Option<TenantView>, Error> {
         let Some(slug) = slug.or(self.default_slug.as_ref()) else { return Ok(None) };
         let found = self.store.find_open_tenant(slug).await?;
         Ok(found.filter(|tenant| tenant.status == TenantStatus::Active))
@@ -111,7 +107,7 @@ impl Service {
         origin: &Origin,
         tenant: Tenant,
         wanted: &NewTenant,
-    ) -> Result<TenantView, TenantError> {
+    ) -> Result<TenantView, Error> {
         if let Some(present) = self.store.find_tenant(tenant).await? {
             return Ok(present);
         }
@@ -134,8 +130,8 @@ impl Service {
         match self.store.create_tenant(&created, *open_registration, &events).await? {
             Creation::Done => Ok(created),
             // Somebody was faster.
-            Creation::Exists => self.store.find_tenant(tenant).await?.ok_or(TenantError::NotFound),
-            Creation::SlugTaken => Err(TenantError::SlugTaken),
+            Creation::Exists => self.store.find_tenant(tenant).await?.ok_or(Error::NotFound),
+            Creation::SlugTaken => Err(Error::SlugTaken),
         }
     }
 

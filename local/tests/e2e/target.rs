@@ -22,7 +22,7 @@ pub struct Target {
     operator: (String, String),
     inbox: Inbox,
     /// Ours, when no address was given.
-    _platform: Option<Platform>,
+    platform: Option<Platform>,
 }
 
 /// Somebody with an account of their own.
@@ -43,7 +43,7 @@ impl Target {
                 let operator =
                     (variable("PLINTH_OPERATOR_EMAIL"), variable("PLINTH_OPERATOR_PASSWORD"));
                 let inbox = Inbox::of_deployed(&url);
-                Self { url, operator, inbox, _platform: None }
+                Self { url, operator, inbox, platform: None }
             }
             Err(_) => Self::embedded(Place::Memory).await,
         }
@@ -62,7 +62,7 @@ impl Target {
             url: platform.url.clone(),
             operator: (operator.email.clone(), operator.password.clone()),
             inbox: Inbox::of_embedded(&platform.url),
-            _platform: Some(platform),
+            platform: Some(platform),
         }
     }
 
@@ -74,6 +74,13 @@ impl Target {
     pub async fn operator(&self) -> Person {
         let (email, password) = self.operator.clone();
         self.sign_in(&email, &password).await
+    }
+
+    /// The owner of the tenant that takes registrations; known only of a platform of ours.
+    pub async fn other_owner(&self) -> Option<Person> {
+        let demo = &self.platform.as_ref()?.credentials.demo;
+        let owner = demo.users.iter().find(|user| user.role.as_deref() == Some("owner"))?;
+        Some(self.sign_in(&owner.email, &owner.password).await)
     }
 
     /// Somebody new in the tenant that takes registrations: registered, verified, signed in; a member.

@@ -39,8 +39,6 @@ pub trait Lifecycle: Send + Sync + 'static {
 pub struct Module {
     pub name: &'static str,
     pub version: &'static str,
-    /// Names of the modules whose services it calls.
-    pub dependencies: &'static [&'static str],
     /// Handlers of the routes in the manifest, with their documentation.
     pub api: OpenApiRouter,
     /// Handlers that only other services reach, under `/internal/{module}/`.
@@ -60,7 +58,6 @@ impl Module {
         Self {
             name,
             version,
-            dependencies: &[],
             api: OpenApiRouter::new(),
             internal: Router::new(),
             consumer: None,

@@ -5,7 +5,7 @@
 //! neither forgotten nor written a hundred times.
 
 use serde_json::{Map, Value, json};
-use utoipa::{PartialSchema, ToSchema, openapi::OpenApi};
+use utoipa::{PartialSchema, openapi::OpenApi};
 
 use crate::{
     problem::{self, Document, Kind, Violation},
@@ -144,9 +144,4 @@ fn take_object(value: &mut Value, pointer: &str) -> Map<String, Value> {
 
 fn to_value(schema: &impl serde::Serialize) -> Value {
     serde_json::to_value(schema).expect("a schema serialises")
-}
-
-/// The name under which the problem schema is found, for handlers that document their own errors.
-pub fn problem_schema() -> String {
-    Document::name().into_owned()
 }

@@ -14,7 +14,7 @@ use super::{
     cookie::{self, Transport},
     login::{self, TokenAnswer},
 };
-use crate::problems::AuthError;
+use crate::error::Error;
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -50,7 +50,7 @@ pub async fn refresh(
     let token = match (transport, refresh_token) {
         (Transport::Body, Some(token)) => token,
         (Transport::Cookie, None) => {
-            cookie::read(&headers).ok_or(AuthError::InvalidRefreshToken("there is no cookie"))?
+            cookie::read(&headers).ok_or(Error::InvalidRefreshToken("there is no cookie"))?
         }
         (Transport::Body, None) => return Err(misplaced("field.missing", "is needed")),
         (Transport::Cookie, Some(_)) => {

@@ -2,7 +2,7 @@ use contracts::{identity::User, sessions::AccessClaims};
 use kernel::secret::Secret;
 
 use super::Service;
-use crate::{problems::AuthError, refresh_token::Owner};
+use crate::{error::Error, refresh_token::Owner};
 
 /// What a client gets when it signs in or refreshes.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Service {
         roles: Vec<String>,
         refresh_token: Secret,
         user: Option<User>,
-    ) -> Result<SignedIn, AuthError> {
+    ) -> Result<SignedIn, Error> {
         let now = self.clock.now().as_second();
         let claims = AccessClaims {
             iss: self.tokens.issuer().to_owned(),

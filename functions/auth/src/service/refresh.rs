@@ -3,7 +3,7 @@ use kernel::{origin::Origin, secret::Secret};
 
 use super::{Service, SignedIn, event};
 use crate::{
-    problems::AuthError,
+    error::Error,
     refresh_token::{Owner, RefreshToken},
     session::{End, Session, Use},
     store::LostRace,
@@ -17,8 +17,8 @@ impl Service {
     /// Exchanges a refresh token. Of any number of parallel uses one makes the successor (a conditional
     /// write); the direct predecessor within the grace gets the same successor again; anything older or
     /// later ends the family.
-    pub async fn refresh(&self, origin: &Origin, token: &Secret) -> Result<SignedIn, AuthError> {
-        let invalid = AuthError::InvalidRefreshToken;
+    pub async fn refresh(&self, origin: &Origin, token: &Secret) -> Result<SignedIn, Error> {
+        let invalid = Error::InvalidRefreshToken;
         let token = self.refresh_tokens.open(token).ok_or(invalid("it was not made here"))?;
         let owner = token.owner;
         let origin = origin.acting_as(owner.user);
@@ -47,14 +47,14 @@ impl Service {
                 };
             return self.issue(owner, grants.roles, successor.text, None).await;
         }
-        Err(AuthError::Contended)
+        Err(Error::Contended)
     }
 
     async fn rotate(
         &self,
         origin: &Origin,
         token: &RefreshToken,
-    ) -> Result<Result<RefreshToken, LostRace>, AuthError> {
+    ) -> Result<Result<RefreshToken, LostRace>, Error> {
         let successor = self.refresh_tokens.successor(token);
         let now = self.clock.now();
         let expires_at = now.saturating_add(self.lifetimes.refresh()).unwrap_or(now);
@@ -65,14 +65,14 @@ impl Service {
         Ok(outcome.map(|()| successor))
     }
 
-    async fn active_session(&self, owner: Owner) -> Result<Option<Session>, AuthError> {
+    async fn active_session(&self, owner: Owner) -> Result<Option<Session>, Error> {
         let (session, revocation) =
             self.store.session(owner.tenant(), owner.user, owner.session).await?;
         let now = self.clock.now();
         Ok(session.filter(|session| session.is_active(revocation.as_ref(), now)))
     }
 
-    async fn end_family(&self, origin: &Origin, session: &Session) -> Result<(), AuthError> {
+    async fn end_family(&self, origin: &Origin, session: &Session) -> Result<(), Error> {
         let now = self.clock.now();
         let owner = Owner { tenant: session.tenant_id, user: session.user_id, session: session.id };
         let (user_id, session_id) = (session.user_id, session.id);

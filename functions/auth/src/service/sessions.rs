@@ -12,7 +12,7 @@ use kernel::{
 
 use super::{Service, event};
 use crate::{
-    problems::AuthError,
+    error::Error,
     session::{End, Revocation, Session},
     store::LostRace,
 };
@@ -22,7 +22,7 @@ const TRIES: u32 = 5;
 
 impl Service {
     /// Ends the caller's session. Doing it again changes nothing.
-    pub async fn logout(&self, caller: &Caller) -> Result<(), AuthError> {
+    pub async fn logout(&self, caller: &Caller) -> Result<(), Error> {
         let data = LoggedOut { user_id: caller.user, session_id: caller.session };
         let event = event(self.clock.now(), caller.tenant, &caller.origin, &data);
         let (tenant, user, session) = (caller.tenant, caller.user, caller.session);
@@ -31,13 +31,13 @@ impl Service {
     }
 
     /// Ends all sessions of the caller.
-    pub async fn logout_all(&self, caller: &Caller) -> Result<(), AuthError> {
+    pub async fn logout_all(&self, caller: &Caller) -> Result<(), Error> {
         let now = self.clock.now();
         let reason = RevocationReason::LogoutAll;
         self.end_sessions(&caller.origin, caller.tenant, caller.user, now, None, reason).await
     }
 
-    pub(super) async fn end_other_sessions(&self, caller: &Caller) -> Result<(), AuthError> {
+    pub(super) async fn end_other_sessions(&self, caller: &Caller) -> Result<(), Error> {
         let (now, kept) = (self.clock.now(), Some(caller.session));
         let reason = RevocationReason::PasswordChanged;
         self.end_sessions(&caller.origin, caller.tenant, caller.user, now, kept, reason).await
@@ -52,7 +52,7 @@ impl Service {
         moment: Timestamp,
         kept_session: Option<SessionId>,
         reason: RevocationReason,
-    ) -> Result<(), AuthError> {
+    ) -> Result<(), Error> {
         for _ in 0..TRIES {
             let (kept, before) = self.kept(tenant, user, kept_session).await?;
             // On record may be a later moment; whichever of the two keeps nothing wins.
@@ -83,7 +83,7 @@ impl Service {
                 return Ok(());
             }
         }
-        Err(AuthError::Contended)
+        Err(Error::Contended)
     }
 
     /// The session to keep, if it still counts (what was ended before must not come back), and what
@@ -93,7 +93,7 @@ impl Service {
         tenant: Tenant,
         user: UserId,
         session: Option<SessionId>,
-    ) -> Result<(Option<SessionId>, Option<Revocation>), AuthError> {
+    ) -> Result<(Option<SessionId>, Option<Revocation>), Error> {
         let Some(id) = session else {
             return Ok((None, self.store.revocation(tenant, user).await?));
         };
@@ -104,15 +104,11 @@ impl Service {
     }
 
     /// Ends one session of the caller.
-    pub async fn revoke_session(
-        &self,
-        caller: &Caller,
-        session: SessionId,
-    ) -> Result<(), AuthError> {
+    pub async fn revoke_session(&self, caller: &Caller, session: SessionId) -> Result<(), Error> {
         let (found, revocation) = self.store.session(caller.tenant, caller.user, session).await?;
         let now = self.clock.now();
         if !found.is_some_and(|session| session.is_active(revocation.as_ref(), now)) {
-            return Err(AuthError::SessionNotFound);
+            return Err(Error::SessionNotFound);
         }
         let reason = RevocationReason::ByUser;
         let revoked = SessionRevoked {
@@ -125,7 +121,7 @@ impl Service {
         let end = End::Revoked(reason);
         match self.store.end_session(caller.tenant, caller.user, session, end, &[event]).await? {
             Ok(()) => Ok(()),
-            Err(LostRace) => Err(AuthError::SessionNotFound),
+            Err(LostRace) => Err(Error::SessionNotFound),
         }
     }
 
@@ -135,13 +131,13 @@ impl Service {
         caller: &Caller,
         limit: Limit,
         cursor: Option<&str>,
-    ) -> Result<Page<Session>, AuthError> {
+    ) -> Result<Page<Session>, Error> {
         let query = format!("auth.sessions/{}", caller.user);
         let tenant = caller.tenant.id();
         let after = cursor
             .map(|cursor| self.cursors.open(&tenant, &query, cursor))
             .transpose()
-            .map_err(AuthError::Invalid)?;
+            .map_err(Error::Invalid)?;
         let (rows, revocation) = tokio::try_join!(
             self.store.sessions(caller.tenant, caller.user, limit.get(), after),
             self.store.revocation(caller.tenant, caller.user),
@@ -160,7 +156,7 @@ impl Service {
         tenant: Tenant,
         user: UserId,
         session: SessionId,
-    ) -> Result<SessionStatus, AuthError> {
+    ) -> Result<SessionStatus, Error> {
         let (session, revocation) = self.store.session(tenant, user, session).await?;
         let now = self.clock.now();
         let is_active = session.is_some_and(|session| session.is_active(revocation.as_ref(), now));

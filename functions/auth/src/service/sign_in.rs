@@ -13,8 +13,8 @@ use kernel::{
 
 use super::{Service, SignedIn, event};
 use crate::{
+    error::Error,
     lockout::counter_name,
-    problems::AuthError,
     refresh_token::{Owner, RefreshToken},
     session::Session,
 };
@@ -29,7 +29,7 @@ pub struct SignIn {
 impl Service {
     /// Signs somebody in. An unknown address and a wrong password take the same way, the same reads,
     /// the same hash and the same write, so neither the answer nor its time tells them apart.
-    pub async fn sign_in(&self, origin: &Origin, request: SignIn) -> Result<SignedIn, AuthError> {
+    pub async fn sign_in(&self, origin: &Origin, request: SignIn) -> Result<SignedIn, Error> {
         // The session begins now, before the password is looked at: whatever ends sessions while the
         // hash waits its turn (a suspension, a new password) ends this one too.
         let started = self.clock.now();
@@ -46,13 +46,13 @@ impl Service {
         if let Some(seconds) = failures.and_then(|failures| failures.wait(self.lockout, now)) {
             let (tenant, user) = account_of(&check);
             self.note_failure(origin, &counter, tenant, user, LoginFailure::LockedOut).await?;
-            return Err(AuthError::LockedOut(seconds));
+            return Err(Error::LockedOut(seconds));
         }
         match check {
             PasswordCheck::Wrong { tenant_id, user_id } => {
                 let reason = LoginFailure::InvalidCredentials;
                 self.note_failure(origin, &counter, tenant_id, user_id, reason).await?;
-                Err(AuthError::InvalidCredentials)
+                Err(Error::InvalidCredentials)
             }
             PasswordCheck::Right { user } => {
                 self.admit(origin, *user, &counter, failures.is_some(), started).await
@@ -68,15 +68,13 @@ impl Service {
         counter: &str,
         has_failed: bool,
         started: Timestamp,
-    ) -> Result<SignedIn, AuthError> {
+    ) -> Result<SignedIn, Error> {
         let refusal = match user.status {
             UserStatus::Active => None,
-            UserStatus::Pending => {
-                Some((LoginFailure::EmailNotVerified, AuthError::EmailNotVerified))
-            }
-            UserStatus::Suspended => Some((LoginFailure::Suspended, AuthError::Suspended)),
+            UserStatus::Pending => Some((LoginFailure::EmailNotVerified, Error::EmailNotVerified)),
+            UserStatus::Suspended => Some((LoginFailure::Suspended, Error::Suspended)),
             UserStatus::Deleted => {
-                Some((LoginFailure::InvalidCredentials, AuthError::InvalidCredentials))
+                Some((LoginFailure::InvalidCredentials, Error::InvalidCredentials))
             }
         };
         if let Some((reason, error)) = refusal {
@@ -98,7 +96,7 @@ impl Service {
         user: &User,
         cleared: Option<&str>,
         started: Timestamp,
-    ) -> Result<RefreshToken, AuthError> {
+    ) -> Result<RefreshToken, Error> {
         let now = self.clock.now();
         let owner = Owner { tenant: user.tenant_id, user: user.id, session: SessionId::new() };
         let token = self.refresh_tokens.first(owner);
@@ -130,7 +128,7 @@ impl Service {
         tenant: Option<TenantId>,
         user: Option<UserId>,
         reason: LoginFailure,
-    ) -> Result<(), AuthError> {
+    ) -> Result<(), Error> {
         // What belongs to no tenant goes to the operators' log.
         let tenant = Tenant::of_secret(tenant.unwrap_or(PLATFORM_TENANT));
         let now = self.clock.now();

@@ -1,7 +1,7 @@
 mod bodies;
 
-use axum::{Json, extract::State};
-use http::StatusCode;
+use axum::{Json, extract::State, response::IntoResponse};
+use http::{StatusCode, header};
 use kernel::{
     caller::Caller,
     etag::{IfMatch, IfNoneMatch, Versioned},
@@ -57,8 +57,10 @@ pub(super) async fn list_roles(
     operation_id = "create_role",
     request_body = CreateRole,
     responses(
-        (status = 201, description = "The role", body = RoleView,
-            headers(("ETag" = String, description = "Its version"))),
+        (status = 201, description = "The role", body = RoleView, headers(
+            ("ETag" = String, description = "Its version"),
+            ("Location" = String, description = "Its path"),
+        )),
         (status = 403, description = "`role.escalation`: a permission that the caller does not hold"),
         (status = 409, description = "`role.name_taken`"),
     ),
@@ -67,9 +69,10 @@ pub(super) async fn create_role(
     State(api): State<Api>,
     caller: Caller,
     JsonBody(body): JsonBody<CreateRole>,
-) -> Result<Versioned<RoleView>, Problem> {
+) -> Result<impl IntoResponse, Problem> {
     let role = RoleView::from(api.service.create_role(&caller, body.parse()?).await?);
-    Ok(Versioned::created(role.version, role))
+    let location = [(header::LOCATION, format!("/api/v1/roles/{}", role.id))];
+    Ok((location, Versioned::created(role.version, role)))
 }
 
 /// Get a role

@@ -13,8 +13,8 @@ use kernel::{
 use super::{Service, until_settled};
 use crate::{
     assignment::{Assignment, MAX_ROLES, Transition},
+    error::Error,
     permission::PermissionSet,
-    problems::AuthzError,
     role::{CustomRole, Role, RoleReference, find_system_role},
     rules::{self, Authority},
     store::AssignmentChange,
@@ -23,7 +23,7 @@ use crate::{
 impl Service {
     /// What the user's roles add up to, from memory where possible. The user exists: the asking
     /// service knows.
-    pub async fn get_grants(&self, tenant: Tenant, user: UserId) -> Result<Grants, AuthzError> {
+    pub async fn get_grants(&self, tenant: Tenant, user: UserId) -> Result<Grants, Error> {
         let assignment = self.lookup.find_assignment(tenant, user).await?.unwrap_or_default();
         let roles = self.lookup.find_roles(tenant, &assignment).await?;
         let mut grants = Grants::default();
@@ -44,7 +44,7 @@ impl Service {
         tenant: Tenant,
         user: UserId,
         wish: &AssignRoles,
-    ) -> Result<AssignmentView, AuthzError> {
+    ) -> Result<AssignmentView, Error> {
         let authority = match &wish.caller_permissions {
             None => Authority::Platform,
             Some(permissions) => Authority::Holder(permissions.clone()),
@@ -59,9 +59,9 @@ impl Service {
         user: UserId,
         wish: &AssignRoles,
         authority: &Authority,
-    ) -> Result<AssignmentView, AuthzError> {
+    ) -> Result<AssignmentView, Error> {
         let (stored, named) = tokio::try_join!(
-            async { self.store.find_assignment(tenant, user).await.map_err(AuthzError::from) },
+            async { self.store.find_assignment(tenant, user).await.map_err(Error::from) },
             self.resolve(tenant, &wish.roles),
         )?;
         let current = stored.unwrap_or_default();
@@ -74,13 +74,13 @@ impl Service {
             return Ok(view(&current, &known));
         }
         if transition.next.len() > MAX_ROLES {
-            return Err(AuthzError::TooManyRoles);
+            return Err(Error::TooManyRoles);
         }
         let at_stake: Vec<PermissionSet> =
             touched(&transition, &known).map(Role::permissions).collect();
         rules::check_assignment(authority, &at_stake)?;
         if transition.added.contains(&OWNER.id) && !wish.is_active {
-            return Err(AuthzError::NotActive);
+            return Err(Error::NotActive);
         }
 
         let next = Assignment {
@@ -140,9 +140,9 @@ impl Service {
         &self,
         tenant: Tenant,
         references: &[String],
-    ) -> Result<Vec<Option<RoleId>>, AuthzError> {
+    ) -> Result<Vec<Option<RoleId>>, Error> {
         if references.len() > MAX_ROLES {
-            return Err(AuthzError::TooManyRoles);
+            return Err(Error::TooManyRoles);
         }
         let references: Vec<_> = references.iter().map(|text| RoleReference::parse(text)).collect();
         let mut by_name = BTreeMap::new();
@@ -169,7 +169,7 @@ impl Service {
         &self,
         tenant: Tenant,
         ids: impl IntoIterator<Item = &RoleId>,
-    ) -> Result<BTreeMap<RoleId, Role>, AuthzError> {
+    ) -> Result<BTreeMap<RoleId, Role>, Error> {
         let ids: BTreeSet<RoleId> = ids.into_iter().copied().collect();
         let system = ids.iter().filter_map(|id| find_system_role(*id)).map(Role::System);
         let mut roles: BTreeMap<RoleId, Role> = system.map(|role| (role.id(), role)).collect();
@@ -187,14 +187,14 @@ impl Service {
 fn all_known(
     named: &[Option<RoleId>],
     known: &BTreeMap<RoleId, Role>,
-) -> Result<BTreeSet<RoleId>, AuthzError> {
+) -> Result<BTreeSet<RoleId>, Error> {
     let is_known = |id: &Option<RoleId>| id.is_some_and(|id| known.contains_key(&id));
     let indexes: Vec<usize> =
         named.iter().enumerate().filter(|(_, id)| !is_known(id)).map(|(index, _)| index).collect();
     if indexes.is_empty() {
         Ok(named.iter().flatten().copied().collect())
     } else {
-        Err(AuthzError::UnknownRoles { indexes })
+        Err(Error::UnknownRoles { indexes })
     }
 }
 

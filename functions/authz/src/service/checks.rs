@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use kernel::{caller::Caller, id::UserId};
 
 use super::Service;
-use crate::{problems::AuthzError, role::Role};
+use crate::{error::Error, role::Role};
 
 /// May this user do this?
 #[derive(Debug, Clone, Copy)]
@@ -34,15 +34,15 @@ impl Service {
         &self,
         caller: &Caller,
         questions: &[Question],
-    ) -> Result<Vec<Verdict>, AuthzError> {
+    ) -> Result<Vec<Verdict>, Error> {
         let about = |question: &Question| question.user.unwrap_or(caller.user);
         let users: BTreeSet<UserId> = questions.iter().map(about).collect();
         if users.iter().any(|user| *user != caller.user) && !caller.may(AUTHZ_CHECK) {
-            return Err(AuthzError::NotAboutCaller);
+            return Err(Error::NotAboutCaller);
         }
         let lookups = users.into_iter().map(async |user| {
             let roles = self.find_roles_of(caller, user).await?;
-            Ok::<_, AuthzError>((user, roles))
+            Ok::<_, Error>((user, roles))
         });
         let roles: BTreeMap<UserId, Vec<Role>> = try_join_all(lookups).await?.into_iter().collect();
         let verdicts = questions.iter().map(|question| {
@@ -59,7 +59,7 @@ impl Service {
     /// The caller certainly exists. Of anybody else only a stored assignment proves that they are a
     /// user of this tenant: without one the id may be made up, or of another tenant, and the default
     /// role must not be read into it.
-    async fn find_roles_of(&self, caller: &Caller, user: UserId) -> Result<Vec<Role>, AuthzError> {
+    async fn find_roles_of(&self, caller: &Caller, user: UserId) -> Result<Vec<Role>, Error> {
         let assignment = match self.lookup.find_assignment(caller.tenant, user).await? {
             Some(assignment) => assignment,
             None if user == caller.user => Arc::default(),

@@ -6,8 +6,8 @@ use kernel::{caller::Tenant, id::UserId};
 use super::{Service, until_settled};
 use crate::{
     assignment::{Assignment, Standing},
+    error::Error,
     permission::PermissionSet,
-    problems::AuthzError,
     role::Role,
     rules::{self, Authority},
     store::AssignmentChange,
@@ -23,12 +23,12 @@ impl Service {
         tenant: Tenant,
         user: UserId,
         question: &ManageUser,
-    ) -> Result<(), AuthzError> {
+    ) -> Result<(), Error> {
         let target = self.load_outranked(tenant, user, &question.caller_permissions).await?;
         if question.is_removal && target.roles.contains(&OWNER.id) {
             let owners = self.store.find_owners(tenant).await?;
             if owners == BTreeSet::from([user]) {
-                return Err(AuthzError::LastOwner);
+                return Err(Error::LastOwner);
             }
         }
         Ok(())
@@ -44,7 +44,7 @@ impl Service {
         tenant: Tenant,
         user: UserId,
         wish: &SetStanding,
-    ) -> Result<bool, AuthzError> {
+    ) -> Result<bool, Error> {
         let SetStanding { is_suspended, account_version, caller_permissions } = wish;
         let standing = Standing { is_suspended: *is_suspended, account_version: *account_version };
         until_settled(async || {
@@ -77,7 +77,7 @@ impl Service {
         tenant: Tenant,
         user: UserId,
         caller_permissions: &BTreeSet<String>,
-    ) -> Result<Assignment, AuthzError> {
+    ) -> Result<Assignment, Error> {
         let target = self.store.find_assignment(tenant, user).await?.unwrap_or_default();
         let roles = self.load_roles(tenant, &target.roles).await?;
         let held = roles.values().map(Role::permissions);

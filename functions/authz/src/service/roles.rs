@@ -12,8 +12,8 @@ use kernel::{
 
 use super::{Service, until_settled};
 use crate::{
+    error::Error,
     permission::PermissionSet,
-    problems::AuthzError,
     role::{CustomRole, NewRole, Role, RolePatch, find_system_role},
     rules::{self, Authority},
 };
@@ -35,11 +35,11 @@ impl Default for RolePosition {
 
 impl Service {
     /// The role, with one read for a custom role and none for a system role.
-    pub async fn get_role(&self, tenant: Tenant, id: RoleId) -> Result<Role, AuthzError> {
+    pub async fn get_role(&self, tenant: Tenant, id: RoleId) -> Result<Role, Error> {
         if let Some(role) = find_system_role(id) {
             return Ok(Role::System(role));
         }
-        let role = self.store.find_role(tenant, id).await?.ok_or(AuthzError::RoleNotFound)?;
+        let role = self.store.find_role(tenant, id).await?.ok_or(Error::RoleNotFound)?;
         Ok(Role::Custom(Arc::new(role)))
     }
 
@@ -49,7 +49,7 @@ impl Service {
         tenant: Tenant,
         limit: u32,
         from: RolePosition,
-    ) -> Result<(Vec<Role>, Option<RolePosition>), AuthzError> {
+    ) -> Result<(Vec<Role>, Option<RolePosition>), Error> {
         let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut page = Vec::new();
         let after = match from {
@@ -78,10 +78,10 @@ impl Service {
 
     /// # Errors
     /// `NameTaken`, `Escalation`
-    pub async fn create_role(&self, caller: &Caller, new: NewRole) -> Result<Role, AuthzError> {
+    pub async fn create_role(&self, caller: &Caller, new: NewRole) -> Result<Role, Error> {
         rules::check_creation(&authority_of(caller), &new.permissions)?;
         if new.name.is_system_role() {
-            return Err(AuthzError::NameTaken);
+            return Err(Error::NameTaken);
         }
         let role = CustomRole::new(new, self.clock.now());
         let created = RoleCreated {
@@ -104,14 +104,14 @@ impl Service {
         id: RoleId,
         expected: &IfMatch,
         patch: &RolePatch,
-    ) -> Result<Role, AuthzError> {
+    ) -> Result<Role, Error> {
         until_settled(async || {
             let role = self.load_for_change(caller, id, expected).await?;
             let Some((next, changed)) = role.patched(patch, self.clock.now()) else {
                 return Ok(Role::Custom(Arc::new(role)));
             };
             if next.name.is_system_role() {
-                return Err(AuthzError::NameTaken);
+                return Err(Error::NameTaken);
             }
             let name = next.name.as_str().to_owned();
             let updated = RoleUpdated { role_id: id, name, changed };
@@ -133,7 +133,7 @@ impl Service {
         id: RoleId,
         expected: &IfMatch,
         permissions: &PermissionSet,
-    ) -> Result<Role, AuthzError> {
+    ) -> Result<Role, Error> {
         until_settled(async || {
             let role = self.load_for_change(caller, id, expected).await?;
             let present = &role.permissions;
@@ -166,11 +166,11 @@ impl Service {
         caller: &Caller,
         id: RoleId,
         expected: &IfMatch,
-    ) -> Result<(), AuthzError> {
+    ) -> Result<(), Error> {
         until_settled(async || {
             let role = self.load_for_change(caller, id, expected).await?;
             if role.members > 0 {
-                return Err(AuthzError::InUse { members: role.members });
+                return Err(Error::InUse { members: role.members });
             }
             let deleted = RoleDeleted { role_id: id, name: role.name.as_str().to_owned() };
             let events = [self.event(caller.tenant, &caller.origin, &deleted)];
@@ -188,13 +188,13 @@ impl Service {
         caller: &Caller,
         id: RoleId,
         expected: &IfMatch,
-    ) -> Result<CustomRole, AuthzError> {
+    ) -> Result<CustomRole, Error> {
         if find_system_role(id).is_some() {
-            return Err(AuthzError::SystemRole);
+            return Err(Error::SystemRole);
         }
         let role = self.store.find_role(caller.tenant, id).await?;
-        let role = role.ok_or(AuthzError::RoleNotFound)?;
-        let stale = |_| AuthzError::Stale { current: role.version };
+        let role = role.ok_or(Error::RoleNotFound)?;
+        let stale = |_| Error::Stale { current: role.version };
         expected.check(role.version).map_err(stale)?;
         rules::check_change(&authority_of(caller), &role.permissions)?;
         Ok(role)

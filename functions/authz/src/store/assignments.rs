@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Store, roles::count_members};
 use crate::{
     assignment::{Assignment, Ownership, Standing},
-    problems::AuthzError,
+    error::Error,
     role::CustomRole,
 };
 
@@ -70,7 +70,7 @@ impl Store {
         tenant: Tenant,
         change: &AssignmentChange<'_>,
         events: &[Envelope],
-    ) -> Result<(), AuthzError> {
+    ) -> Result<(), Error> {
         let AssignmentChange { user, next, ownership, joined, left, now } = change;
         let Assignment { roles, standing, version } = (*next).clone();
         let item = AssignmentItem { roles, standing, version, updated_at: *now };
@@ -85,8 +85,8 @@ impl Store {
         writes.extend(joined.iter().map(|role| count_members(tenant, role, 1)));
         writes.extend(left.iter().map(|role| count_members(tenant, role, -1)));
         match self.table.write_all(writes).await {
-            Err(StoreError::Condition(1)) if has_owner_write => Err(AuthzError::LastOwner),
-            Err(StoreError::Condition(_)) => Err(AuthzError::Contended),
+            Err(StoreError::Condition(1)) if has_owner_write => Err(Error::LastOwner),
+            Err(StoreError::Condition(_)) => Err(Error::Contended),
             outcome => Ok(outcome?),
         }
     }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Store;
 use crate::{
+    error::Error,
     permission::PermissionSet,
-    problems::AuthzError,
     role::{CustomRole, Description, RoleName},
 };
 
@@ -86,13 +86,13 @@ impl Store {
         tenant: Tenant,
         role: &CustomRole,
         events: &[Envelope],
-    ) -> Result<(), AuthzError> {
+    ) -> Result<(), Error> {
         let item = Write::put(role_key(tenant, role.id), &RoleItem::from(role))
             .index(1, &list_partition(tenant), &role.name.folded())
             .if_absent()
             .announce(events);
         match self.table.write_all(vec![take_name(tenant, role), item]).await {
-            Err(StoreError::Condition(0)) => Err(AuthzError::NameTaken),
+            Err(StoreError::Condition(0)) => Err(Error::NameTaken),
             outcome => Ok(outcome?),
         }
     }
@@ -107,7 +107,7 @@ impl Store {
         before: &CustomRole,
         after: &CustomRole,
         events: &[Envelope],
-    ) -> Result<(), AuthzError> {
+    ) -> Result<(), Error> {
         // Members are counted by assignments, possibly at this moment: not written here.
         let RoleItem { id, name, description, permissions, updated_at, version, .. } =
             RoleItem::from(after);
@@ -127,8 +127,8 @@ impl Store {
         }
         // A transaction even for one write: it waits for assignments that count this role's members.
         match self.table.write_all(writes).await {
-            Err(StoreError::Condition(0)) => Err(AuthzError::Contended),
-            Err(StoreError::Condition(1)) => Err(AuthzError::NameTaken),
+            Err(StoreError::Condition(0)) => Err(Error::Contended),
+            Err(StoreError::Condition(1)) => Err(Error::NameTaken),
             outcome => Ok(outcome?),
         }
     }
@@ -143,7 +143,7 @@ impl Store {
         role: &CustomRole,
         now: Timestamp,
         events: &[Envelope],
-    ) -> Result<(), AuthzError> {
+    ) -> Result<(), Error> {
         let delete = Write::delete(role_key(tenant, role.id))
             .if_equals("version", &role.version)
             .if_equals("members", &0);
@@ -152,7 +152,7 @@ impl Store {
             .expires(now.saturating_add(TOMBSTONE_LIFETIME).unwrap_or(Timestamp::MAX))
             .announce(events);
         match self.table.write_all(vec![delete, free, tombstone]).await {
-            Err(StoreError::Condition(0)) => Err(AuthzError::Contended),
+            Err(StoreError::Condition(0)) => Err(Error::Contended),
             outcome => Ok(outcome?),
         }
     }

@@ -18,7 +18,9 @@ async fn a_created_role_is_read_back_and_announced() {
     let body = json!({"name": " Editor ", "description": "Writes.", "permissions": [TENANT_READ, ROLE_READ, ROLE_READ]});
     let answer = service.app.post(&owner, "/api/v1/roles", &body).await;
     assert_eq!(answer.etag(), "\"1\"");
+    let location = answer.headers["location"].to_str().unwrap().to_owned();
     let role = answer.expect(201);
+    assert_eq!(location, role_path(&role));
     let expected = json!({
         "id": role["id"], "name": "Editor", "description": "Writes.", "is_system": false,
         "permissions": [ROLE_READ, TENANT_READ], "version": 1,

@@ -6,7 +6,7 @@ use kernel::{http::JsonBody, origin::Origin, problem::Problem, secret::Secret};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::{email::Email, service::Identity};
+use crate::{email::Email, service::Service};
 
 /// The token of a mailed link.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -64,11 +64,11 @@ impl MailAddress {
     ),
 )]
 pub(super) async fn verify_email(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     origin: Origin,
     JsonBody(body): JsonBody<VerifyEmail>,
 ) -> Result<StatusCode, Problem> {
-    identity.verify_email(&origin, &body.token).await?;
+    service.verify_email(&origin, &body.token).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -83,11 +83,11 @@ pub(super) async fn verify_email(
     responses((status = 202, description = "If there is a pending account, its owner gets a mail")),
 )]
 pub(super) async fn resend_verification(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     origin: Origin,
     JsonBody(body): JsonBody<MailAddress>,
 ) -> Result<StatusCode, Problem> {
-    identity.resend_verification(&origin, &body.parse()?).await?;
+    service.resend_verification(&origin, &body.parse()?).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -102,11 +102,11 @@ pub(super) async fn resend_verification(
     responses((status = 202, description = "If there is an account, its owner gets a mail")),
 )]
 pub(super) async fn request_password_reset(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     origin: Origin,
     JsonBody(body): JsonBody<MailAddress>,
 ) -> Result<StatusCode, Problem> {
-    identity.request_password_reset(&origin, &body.parse()?).await?;
+    service.request_password_reset(&origin, &body.parse()?).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -124,10 +124,10 @@ pub(super) async fn request_password_reset(
     ),
 )]
 pub(super) async fn confirm_password_reset(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     origin: Origin,
     JsonBody(body): JsonBody<ConfirmPasswordReset>,
 ) -> Result<StatusCode, Problem> {
-    identity.reset_password(&origin, &body.token, &body.password).await?;
+    service.reset_password(&origin, &body.token, &body.password).await?;
     Ok(StatusCode::NO_CONTENT)
 }

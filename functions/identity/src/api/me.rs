@@ -10,13 +10,16 @@ use kernel::{
 };
 
 use super::{profile::UpdateUser, users::versioned};
-use crate::service::Identity;
+use crate::service::Service;
 
 /// See one's own account
 #[utoipa::path(
     get,
     path = "/api/v1/users/me",
     operation_id = "get_own_user",
+    params(
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+    ),
     responses(
         (status = 200, description = "The caller's account", body = User,
             headers(("ETag" = String, description = "Its version"))),
@@ -25,11 +28,11 @@ use crate::service::Identity;
     ),
 )]
 pub(super) async fn get_own_user(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     caller: Caller,
     known: IfNoneMatch,
 ) -> Result<Versioned<User>, Problem> {
-    let account = identity.find_user(caller.tenant, caller.user).await?;
+    let account = service.find_user(caller.tenant, caller.user).await?;
     Ok(versioned(&account).unless(&known))
 }
 
@@ -38,6 +41,9 @@ pub(super) async fn get_own_user(
     patch,
     path = "/api/v1/users/me",
     operation_id = "update_own_user",
+    params(
+        ("If-Match" = Option<String>, Header, description = "The version that shall be changed"),
+    ),
     request_body = UpdateUser,
     responses(
         (status = 200, description = "The changed account", body = User,
@@ -47,11 +53,11 @@ pub(super) async fn get_own_user(
     ),
 )]
 pub(super) async fn update_own_user(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     caller: Caller,
     expected: IfMatch,
     JsonBody(body): JsonBody<UpdateUser>,
 ) -> Result<Versioned<User>, Problem> {
     let change = body.parse()?;
-    Ok(versioned(&identity.update_user(&caller, caller.user, &expected, &change).await?))
+    Ok(versioned(&service.update_user(&caller, caller.user, &expected, &change).await?))
 }

@@ -13,7 +13,7 @@ use kernel::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{error::Error, service::Identity};
+use crate::{error::Error, service::Service};
 
 /// Longest name of a role, in code points.
 const MAX_ROLE: usize = 100;
@@ -59,7 +59,10 @@ impl SetRoles {
     put,
     path = "/api/v1/users/{id}/roles",
     operation_id = "set_roles",
-    params(("id" = UserId, Path, description = "The user's id")),
+    params(
+        ("id" = UserId, Path, description = "The user's id"),
+        ("If-Match" = Option<String>, Header, description = "The version that shall be changed"),
+    ),
     request_body = SetRoles,
     responses(
         (status = 200, description = "The user's roles", body = UserRoles),
@@ -70,14 +73,14 @@ impl SetRoles {
     ),
 )]
 pub(super) async fn set_roles(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     caller: Caller,
     PathParams(id): PathParams<UserId>,
     expected: IfMatch,
     JsonBody(body): JsonBody<SetRoles>,
 ) -> Result<Json<UserRoles>, Problem> {
     let names = body.parse()?;
-    let roles = identity.change_roles(&caller, id, &expected, RoleChange::Set, names).await?;
+    let roles = service.change_roles(&caller, id, &expected, RoleChange::Set, names).await?;
     Ok(Json(UserRoles { roles }))
 }
 
@@ -101,12 +104,12 @@ pub(super) async fn set_roles(
     ),
 )]
 pub(super) async fn add_role(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     caller: Caller,
     PathParams((id, role)): PathParams<(UserId, String)>,
 ) -> Result<Json<UserRoles>, Problem> {
     let names = vec![parse_role(&role)?];
-    let roles = identity.change_roles(&caller, id, &IfMatch::Any, RoleChange::Add, names).await?;
+    let roles = service.change_roles(&caller, id, &IfMatch::Any, RoleChange::Add, names).await?;
     Ok(Json(UserRoles { roles }))
 }
 
@@ -118,6 +121,7 @@ pub(super) async fn add_role(
     params(
         ("id" = UserId, Path, description = "The user's id"),
         ("role" = String, Path, description = "The role's name or id"),
+        ("If-Match" = Option<String>, Header, description = "The version that shall be changed"),
     ),
     responses(
         (status = 200, description = "The user's roles", body = UserRoles),
@@ -128,13 +132,13 @@ pub(super) async fn add_role(
     ),
 )]
 pub(super) async fn remove_role(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     caller: Caller,
     PathParams((id, role)): PathParams<(UserId, String)>,
     expected: IfMatch,
 ) -> Result<Json<UserRoles>, Problem> {
     let names = vec![parse_role(&role)?];
-    let roles = identity.change_roles(&caller, id, &expected, RoleChange::Remove, names).await?;
+    let roles = service.change_roles(&caller, id, &expected, RoleChange::Remove, names).await?;
     Ok(Json(UserRoles { roles }))
 }
 

@@ -13,7 +13,7 @@ use kernel::{
 };
 
 use super::profile::UpdateUser;
-use crate::{service::Identity, user::Account};
+use crate::{service::Service, user::Account};
 
 mod create;
 mod list;
@@ -31,11 +31,11 @@ use self::{create::CreateUser, list::ListUsersQuery};
     responses((status = 200, description = "A page of users", body = Page<User>)),
 )]
 pub(super) async fn list_users(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     caller: Caller,
     QueryParams(query): QueryParams<ListUsersQuery>,
 ) -> Result<Json<Page<User>>, Problem> {
-    let page = identity.list_users(caller.tenant, query.parse()?).await?;
+    let page = service.list_users(caller.tenant, query.parse()?).await?;
     Ok(Json(page.map(|account| account.view())))
 }
 
@@ -57,11 +57,11 @@ pub(super) async fn list_users(
     ),
 )]
 pub(super) async fn create_user(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     caller: Caller,
     JsonBody(body): JsonBody<CreateUser>,
 ) -> Result<impl IntoResponse, Problem> {
-    let account = identity.create_user(&caller, body.parse(identity.policy())?).await?;
+    let account = service.create_user(&caller, body.parse(service.policy())?).await?;
     let location = [(header::LOCATION, format!("/api/v1/users/{}", account.id))];
     Ok((location, Versioned::created(account.version, account.view())))
 }
@@ -71,7 +71,10 @@ pub(super) async fn create_user(
     get,
     path = "/api/v1/users/{id}",
     operation_id = "get_user",
-    params(("id" = UserId, Path, description = "The user's id")),
+    params(
+        ("id" = UserId, Path, description = "The user's id"),
+        ("If-None-Match" = Option<String>, Header, description = "Entity tags that the client has"),
+    ),
     responses(
         (status = 200, description = "The user", body = User,
             headers(("ETag" = String, description = "Its version"))),
@@ -80,12 +83,12 @@ pub(super) async fn create_user(
     ),
 )]
 pub(super) async fn get_user(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     caller: Caller,
     PathParams(id): PathParams<UserId>,
     known: IfNoneMatch,
 ) -> Result<Versioned<User>, Problem> {
-    let account = identity.find_user(caller.tenant, id).await?;
+    let account = service.find_user(caller.tenant, id).await?;
     Ok(versioned(&account).unless(&known))
 }
 
@@ -94,7 +97,10 @@ pub(super) async fn get_user(
     patch,
     path = "/api/v1/users/{id}",
     operation_id = "update_user",
-    params(("id" = UserId, Path, description = "The user's id")),
+    params(
+        ("id" = UserId, Path, description = "The user's id"),
+        ("If-Match" = Option<String>, Header, description = "The version that shall be changed"),
+    ),
     request_body = UpdateUser,
     responses(
         (status = 200, description = "The changed user", body = User,
@@ -105,14 +111,14 @@ pub(super) async fn get_user(
     ),
 )]
 pub(super) async fn update_user(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     caller: Caller,
     PathParams(id): PathParams<UserId>,
     expected: IfMatch,
     JsonBody(body): JsonBody<UpdateUser>,
 ) -> Result<Versioned<User>, Problem> {
     let change = body.parse()?;
-    Ok(versioned(&identity.update_user(&caller, id, &expected, &change).await?))
+    Ok(versioned(&service.update_user(&caller, id, &expected, &change).await?))
 }
 
 /// Delete a user
@@ -122,7 +128,10 @@ pub(super) async fn update_user(
     delete,
     path = "/api/v1/users/{id}",
     operation_id = "delete_user",
-    params(("id" = UserId, Path, description = "The user's id")),
+    params(
+        ("id" = UserId, Path, description = "The user's id"),
+        ("If-Match" = Option<String>, Header, description = "The version that shall be changed"),
+    ),
     responses(
         (status = 204, description = "Deleted"),
         (status = 403, description = "`user.outranks_caller`"),
@@ -131,12 +140,12 @@ pub(super) async fn update_user(
     ),
 )]
 pub(super) async fn delete_user(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     caller: Caller,
     PathParams(id): PathParams<UserId>,
     expected: IfMatch,
 ) -> Result<StatusCode, Problem> {
-    identity.delete_user(&caller, id, &expected).await?;
+    service.delete_user(&caller, id, &expected).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -157,11 +166,11 @@ pub(super) async fn delete_user(
     ),
 )]
 pub(super) async fn suspend_user(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     caller: Caller,
     PathParams(id): PathParams<UserId>,
 ) -> Result<Versioned<User>, Problem> {
-    Ok(versioned(&identity.suspend_user(&caller, id).await?))
+    Ok(versioned(&service.suspend_user(&caller, id).await?))
 }
 
 /// Lift a user's suspension
@@ -182,11 +191,11 @@ pub(super) async fn suspend_user(
     ),
 )]
 pub(super) async fn activate_user(
-    State(identity): State<Arc<Identity>>,
+    State(service): State<Arc<Service>>,
     caller: Caller,
     PathParams(id): PathParams<UserId>,
 ) -> Result<Versioned<User>, Problem> {
-    Ok(versioned(&identity.activate_user(&caller, id).await?))
+    Ok(versioned(&service.activate_user(&caller, id).await?))
 }
 
 /// A user with the entity tag of its version.

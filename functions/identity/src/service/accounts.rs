@@ -12,7 +12,7 @@ use kernel::{
     validate::Violations,
 };
 
-use super::Identity;
+use super::Service;
 use crate::{
     email::Email,
     error::Error,
@@ -41,7 +41,7 @@ pub struct ListUsers {
     pub cursor: Option<String>,
 }
 
-impl Identity {
+impl Service {
     /// Creates a user in the caller's tenant, whose address is yet to be proven.
     pub async fn create_user(&self, caller: &Caller, new: NewAccount) -> Result<Account, Error> {
         let hash = match &new.password {

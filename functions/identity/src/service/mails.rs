@@ -8,7 +8,7 @@ use kernel::{
     mail::{Mail, MailError},
 };
 
-use super::Identity;
+use super::Service;
 use crate::letters::{Letter, Topic};
 
 /// Why a mail that is due was not sent.
@@ -22,7 +22,7 @@ pub enum MailingError {
     NoLink,
 }
 
-impl Identity {
+impl Service {
     /// Mails the link that proves a new account's address, if it needs proof.
     pub async fn welcome(
         &self,

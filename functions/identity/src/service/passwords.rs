@@ -4,7 +4,7 @@ use contracts::{
 };
 use kernel::{caller::Tenant, id::UserId, origin::Origin, secret::Secret, validate::Invalid};
 
-use super::{Identity, verification::Addressee};
+use super::{Service, verification::Addressee};
 use crate::{
     email::Email,
     error::Error,
@@ -15,7 +15,7 @@ use crate::{
     user::{Account, SignIn},
 };
 
-impl Identity {
+impl Service {
     /// Checks a password: one read and one hash, whether or not the address has an account.
     pub async fn check_password(&self, credentials: &Credentials) -> Result<PasswordCheck, Error> {
         let Credentials { email, password } = credentials;

@@ -4,7 +4,7 @@ use contracts::{
 };
 use kernel::{caller::Tenant, origin::Origin, problem::Problem, validate::Violations};
 
-use super::Identity;
+use super::Service;
 use crate::{
     email::Email,
     error::Error,
@@ -41,7 +41,7 @@ impl NewRegistration {
     }
 }
 
-impl Identity {
+impl Service {
     /// Creates a pending account. When the address is taken, its owner is told instead. Either way it
     /// is one hash, one read and one write: neither answer nor time says which it was.
     pub async fn register(&self, origin: &Origin, new: NewRegistration) -> Result<(), Error> {

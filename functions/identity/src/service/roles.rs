@@ -11,10 +11,10 @@ use kernel::{
     origin::Origin,
 };
 
-use super::Identity;
+use super::Service;
 use crate::{error::Error, store::Change};
 
-impl Identity {
+impl Service {
     /// Changes a user's roles, as far as the caller holds what they give; the authorization service
     /// decides. Gives the roles after the change.
     pub async fn change_roles(

@@ -4,7 +4,7 @@ use contracts::{
 };
 use kernel::{caller::Caller, event::Envelope, id::UserId};
 
-use super::{Identity, MAX_TRIES};
+use super::{MAX_TRIES, Service};
 use crate::{
     error::Error,
     store::{Change, Conflict, SaveError},
@@ -15,7 +15,7 @@ use crate::{
 /// hears of a suspension before it happens, and of an activation afterwards. What it hears bears the
 /// version of the account that it is about, and nothing is saved on any other: of a suspension and an
 /// activation at the same time, both services believe the same one.
-impl Identity {
+impl Service {
     /// Shuts a user out. Suspending twice is suspending once, and completes what was cut short.
     pub async fn suspend_user(&self, caller: &Caller, user: UserId) -> Result<Account, Error> {
         for _ in 0..MAX_TRIES {

@@ -10,7 +10,7 @@ use kernel::{
     secret::{Secret, fingerprint},
 };
 
-use super::Identity;
+use super::Service;
 use crate::{
     email::Email,
     error::Error,
@@ -20,7 +20,7 @@ use crate::{
     user::{Account, SignIn},
 };
 
-impl Identity {
+impl Service {
     /// Takes a mailed token as proof of the address, and confirms the password that it stands for.
     pub async fn verify_email(&self, origin: &Origin, token: &Secret) -> Result<(), Error> {
         let (tenant, account, link) = self.open_link(Purpose::Verification, token).await?;

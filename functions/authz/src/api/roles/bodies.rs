@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Role)]
 pub(in crate::api) struct RoleView {
-    id: RoleId,
+    pub(super) id: RoleId,
     #[schema(example = "Editor")]
     name: String,
     #[schema(example = "Writes and publishes posts.")]

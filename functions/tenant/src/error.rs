@@ -13,11 +13,11 @@ pub const SLUG_TAKEN: Kind =
     Kind::new(StatusCode::CONFLICT, "tenant.slug_taken", "Another tenant has this slug");
 
 /// For the documentation.
-pub const ALL: &[Kind] = &[TENANT_NOT_FOUND, SLUG_TAKEN];
+pub const PROBLEMS: &[Kind] = &[TENANT_NOT_FOUND, SLUG_TAKEN];
 
 /// Why a use case did not do as asked.
 #[derive(Debug, thiserror::Error)]
-pub enum TenantError {
+pub enum Error {
     #[error("no such tenant, or not the caller's")]
     NotFound,
     #[error("another tenant has the slug")]
@@ -31,15 +31,15 @@ pub enum TenantError {
     Store(#[from] StoreError),
 }
 
-impl From<TenantError> for Problem {
-    fn from(error: TenantError) -> Self {
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
         match error {
-            TenantError::NotFound => TENANT_NOT_FOUND.problem("no tenant of yours has this id"),
-            TenantError::SlugTaken => SLUG_TAKEN.problem("choose another slug"),
-            TenantError::Stale { current } => PRECONDITION_FAILED
+            Error::NotFound => TENANT_NOT_FOUND.problem("no tenant of yours has this id"),
+            Error::SlugTaken => SLUG_TAKEN.problem("choose another slug"),
+            Error::Stale { current } => PRECONDITION_FAILED
                 .problem(format!("the current version is {}", etag::tag(current))),
-            TenantError::Contended => CONFLICT.problem("read it again, then try again"),
-            TenantError::Store(error) => error.into(),
+            Error::Contended => CONFLICT.problem("read it again, then try again"),
+            Error::Store(error) => error.into(),
         }
     }
 }

@@ -23,7 +23,7 @@ pub const IN_USE: Kind =
     Kind::new(StatusCode::CONFLICT, "role.in_use", "A role that users have cannot be deleted");
 
 /// For the documentation.
-pub const ALL: &[Kind] = &[
+pub const PROBLEMS: &[Kind] = &[
     ROLE_NOT_FOUND,
     SYSTEM_ROLE,
     NAME_TAKEN,
@@ -37,7 +37,7 @@ pub const ALL: &[Kind] = &[
 
 /// Why a use case did not do as asked.
 #[derive(Debug, thiserror::Error)]
-pub enum AuthzError {
+pub enum Error {
     #[error("no such role in this tenant")]
     RoleNotFound,
     #[error("system roles follow the manifests")]
@@ -70,49 +70,45 @@ pub enum AuthzError {
     Store(#[source] Arc<StoreError>),
 }
 
-impl From<StoreError> for AuthzError {
+impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         Self::Store(Arc::new(error))
     }
 }
 
-impl From<AuthzError> for Problem {
-    fn from(error: AuthzError) -> Self {
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
         match error {
-            AuthzError::RoleNotFound => {
-                ROLE_NOT_FOUND.problem("the tenant has no role with this id")
-            }
-            AuthzError::SystemRole => {
+            Error::RoleNotFound => ROLE_NOT_FOUND.problem("the tenant has no role with this id"),
+            Error::SystemRole => {
                 SYSTEM_ROLE.problem("it is the same in every tenant; make a role of your own")
             }
-            AuthzError::NameTaken => {
-                NAME_TAKEN.problem("names are compared without regard to case")
-            }
-            AuthzError::InUse { members: 1 } => IN_USE.problem("1 user has it; take it away first"),
-            AuthzError::InUse { members } => {
+            Error::NameTaken => NAME_TAKEN.problem("names are compared without regard to case"),
+            Error::InUse { members: 1 } => IN_USE.problem("1 user has it; take it away first"),
+            Error::InUse { members } => {
                 IN_USE.problem(format!("{members} users have it; take it away first"))
             }
-            AuthzError::Escalation { missing } => {
+            Error::Escalation { missing } => {
                 ESCALATION.problem(format!("you do not hold `{}`", missing.join("`, `")))
             }
-            AuthzError::Outranked => {
+            Error::Outranked => {
                 OUTRANKED.problem("the user holds permissions that you do not hold")
             }
-            AuthzError::LastOwner => LAST_OWNER.problem("make somebody else an owner first"),
-            AuthzError::NotActive => NOT_ACTIVE.problem("the user is pending or suspended"),
-            AuthzError::UnknownRoles { indexes } => UNKNOWN_ROLE
+            Error::LastOwner => LAST_OWNER.problem("make somebody else an owner first"),
+            Error::NotActive => NOT_ACTIVE.problem("the user is pending or suspended"),
+            Error::UnknownRoles { indexes } => UNKNOWN_ROLE
                 .problem("see the roles of the tenant")
                 .with_violations(indexes.into_iter().map(unknown_role).collect()),
-            AuthzError::TooManyRoles => {
+            Error::TooManyRoles => {
                 Invalid::new("roles.too_many", format!("a user can have at most {MAX_ROLES} roles"))
                     .at("/roles")
             }
-            AuthzError::NotAboutCaller => FORBIDDEN
+            Error::NotAboutCaller => FORBIDDEN
                 .problem("a question about somebody else needs the permission `authz.check`"),
-            AuthzError::Stale { current } => PRECONDITION_FAILED
+            Error::Stale { current } => PRECONDITION_FAILED
                 .problem(format!("the current version is {}", etag::tag(current))),
-            AuthzError::Contended => CONFLICT.problem("read it again, then try again"),
-            AuthzError::Store(error) => match *error {
+            Error::Contended => CONFLICT.problem("read it again, then try again"),
+            Error::Store(error) => match *error {
                 StoreError::Unavailable { .. } => Self::unavailable(error),
                 StoreError::Condition(_) | StoreError::Malformed { .. } => Self::internal(error),
             },

@@ -34,7 +34,7 @@ pub const SESSION_NOT_FOUND: Kind =
     Kind::new(StatusCode::NOT_FOUND, "auth.session_not_found", "There is no such session");
 
 /// For the documentation.
-pub const ALL: &[Kind] = &[
+pub const PROBLEMS: &[Kind] = &[
     INVALID_CREDENTIALS,
     LOCKED_OUT,
     EMAIL_NOT_VERIFIED,
@@ -47,7 +47,7 @@ pub const ALL: &[Kind] = &[
 
 /// Why a use case did not do as asked.
 #[derive(Debug, thiserror::Error)]
-pub enum AuthError {
+pub enum Error {
     #[error("wrong address or password")]
     InvalidCredentials,
     #[error("locked out for {0} s")]
@@ -74,37 +74,35 @@ pub enum AuthError {
     Keys(#[from] crate::keys::KeyError),
 }
 
-impl From<AuthError> for Problem {
-    fn from(error: AuthError) -> Self {
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
         match error {
-            AuthError::InvalidCredentials => {
+            Error::InvalidCredentials => {
                 INVALID_CREDENTIALS.problem("check both, or reset the password")
             }
-            AuthError::LockedOut(seconds) => {
+            Error::LockedOut(seconds) => {
                 let value = HeaderValue::from(seconds);
                 LOCKED_OUT
                     .problem(format!("try again in {seconds} s"))
                     .header(header::RETRY_AFTER, value)
             }
-            AuthError::EmailNotVerified => {
+            Error::EmailNotVerified => {
                 EMAIL_NOT_VERIFIED.problem("follow the link in the mail, or have it sent again")
             }
-            AuthError::Suspended => SUSPENDED.problem("ask an administrator of your organisation"),
-            AuthError::InvalidRefreshToken(_) => {
+            Error::Suspended => SUSPENDED.problem("ask an administrator of your organisation"),
+            Error::InvalidRefreshToken(_) => {
                 INVALID_REFRESH_TOKEN.problem("it is unknown, expired, spent or revoked")
             }
-            AuthError::SessionNotFound => {
-                SESSION_NOT_FOUND.problem("no session of yours has this id")
-            }
-            AuthError::AccountGone => Self::bad_token("the account is gone"),
-            AuthError::Contended => problem::CONFLICT.problem("try again"),
-            AuthError::Invalid(problem) => problem,
-            AuthError::Call(error) => passed_on(
+            Error::SessionNotFound => SESSION_NOT_FOUND.problem("no session of yours has this id"),
+            Error::AccountGone => Self::bad_token("the account is gone"),
+            Error::Contended => problem::CONFLICT.problem("try again"),
+            Error::Invalid(problem) => problem,
+            Error::Call(error) => passed_on(
                 error,
                 &[problem::INVALID, contracts::identity::WRONG_PASSWORD, contracts::identity::BUSY],
             ),
-            AuthError::Store(error) => error.into(),
-            AuthError::Keys(error) => Self::unavailable(error),
+            Error::Store(error) => error.into(),
+            Error::Keys(error) => Self::unavailable(error),
         }
     }
 }
