@@ -9,6 +9,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use contracts::generated::ROUTES;
+use futures_util::future::join_all;
 use http::{HeaderValue, StatusCode, header};
 use kernel::{
     health::{self, Report},
@@ -78,11 +79,8 @@ async fn get_health() -> Json<Health> {
     ),
 )]
 async fn get_readiness(State(ops): App) -> (StatusCode, Json<Report>) {
-    let mut reports = Vec::new();
-    for module in &ops.modules {
-        reports.push(health::report(module.name, &module.checks).await);
-    }
-    let report = Report::merge(reports);
+    let reports = ops.modules.iter().map(|module| health::report(module.name, &module.checks));
+    let report = Report::merge(join_all(reports).await);
     let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(report))
 }

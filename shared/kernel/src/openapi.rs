@@ -56,8 +56,8 @@ pub fn assemble(
             "title": "Plinth",
             "version": version,
             "description": "Accounts, sign-in, permissions, tenants and audit for a SaaS product. \
-                Errors are problem documents (RFC 9457) with a stable `code`; lists are paged by `cursor`; \
-                single resources carry an `ETag`.",
+                Errors are problem documents (RFC 9457) with a stable code; lists are paged by cursor; \
+                single resources carry an entity tag.",
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": server}],

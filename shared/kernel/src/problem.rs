@@ -137,7 +137,7 @@ pub struct Document {
     pub errors: Vec<Violation>,
 }
 
-/// An error on its way to the client.
+/// An error on its way to the client. Boxed, as results carry problems all over the code.
 #[derive(Debug)]
 pub struct Problem(Box<Parts>);
 
@@ -146,7 +146,6 @@ struct Parts {
     kind: Kind,
     detail: String,
     errors: Vec<Violation>,
-    /// Boxed, as results carry problems all over the code.
     headers: HeaderMap,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
