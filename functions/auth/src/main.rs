@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auth::Ports;
-use contracts::generated::ROUTES;
+use contracts::generated::{ROUTES, module};
 use kernel::{clock::SystemClock, lambda};
 
 #[tokio::main(flavor = "current_thread")]
@@ -19,7 +19,7 @@ async fn main() -> Result<(), lambda::Error> {
             cursors: environment.cursors().await?,
             refresh_key: environment.key_for_clients("refresh").await?,
         };
-        Ok(auth::module(environment.sources(), ports)?)
+        Ok(auth::module(&environment.settings(module("auth").config).await?, ports)?)
     })
     .await
 }

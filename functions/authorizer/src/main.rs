@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use authorizer::{Authorizer, Ports};
+use contracts::generated::module;
 use kernel::{
     clock::SystemClock,
     lambda::{self, Role},
@@ -16,7 +17,7 @@ async fn main() -> Result<(), lambda::Error> {
             authz: environment.client("authz"),
             clock: Arc::new(SystemClock),
         };
-        Ok(Authorizer::new(environment.sources(), ports)?)
+        Ok(Authorizer::new(&environment.settings(module("authorizer").config).await?, ports)?)
     })
     .await?;
     authorizer::lambda::run(Arc::new(authorizer)).await

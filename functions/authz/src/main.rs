@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use authz::Ports;
-use contracts::generated::ROUTES;
+use contracts::generated::{ROUTES, module};
 use kernel::{clock::SystemClock, lambda};
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,7 +14,7 @@ async fn main() -> Result<(), lambda::Error> {
             clock: Arc::new(SystemClock),
             cursors: environment.cursors().await?,
         };
-        Ok(authz::module(environment.sources(), ports)?)
+        Ok(authz::module(&environment.settings(module("authz").config).await?, ports)?)
     })
     .await
 }

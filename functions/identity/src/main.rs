@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use contracts::generated::ROUTES;
+use contracts::generated::{ROUTES, module};
 use identity::Ports;
 use kernel::{clock::SystemClock, lambda};
 
@@ -18,7 +18,7 @@ async fn main() -> Result<(), lambda::Error> {
             // Mails are written by `events` too.
             link_key: environment.key("links").await?,
         };
-        Ok(identity::module(environment.sources(), ports)?)
+        Ok(identity::module(&environment.settings(module("identity").config).await?, ports)?)
     })
     .await
 }

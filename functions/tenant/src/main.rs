@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use contracts::generated::ROUTES;
+use contracts::generated::{ROUTES, module};
 use kernel::{clock::SystemClock, lambda};
 use tenant::Ports;
 
@@ -10,7 +10,7 @@ use tenant::Ports;
 async fn main() -> Result<(), lambda::Error> {
     aws::environment::serve(ROUTES, async |environment| {
         let ports = Ports { table: environment.table(), clock: Arc::new(SystemClock) };
-        Ok(tenant::module(environment.sources(), ports)?)
+        Ok(tenant::module(&environment.settings(module("tenant").config).await?, ports)?)
     })
     .await
 }

@@ -12,7 +12,7 @@ use std::{
 use aws_config::SdkConfig;
 use kernel::{
     client::{ServiceClient, Transport},
-    config::{ConfigErrors, Sources},
+    config::{ConfigErrors, ConfigKey, Sources},
     cursor::Cursors,
     event::Publisher,
     health::Check,
@@ -124,9 +124,14 @@ impl Environment {
         }
     }
 
-    /// The settings of the module itself.
-    pub fn sources(&self) -> &Sources {
-        &self.sources
+    /// Where the settings with these keys come from: the environment, and the service's own secrets for
+    /// those that are declared secret.
+    pub async fn settings(&self, keys: &[ConfigKey]) -> Result<Sources, StartError> {
+        let sources = self.sources.clone();
+        if keys.iter().any(|key| key.secret) {
+            return Ok(sources.with_secrets(keys, &self.secret_store()).await?);
+        }
+        Ok(sources)
     }
 
     /// The service's own table.
