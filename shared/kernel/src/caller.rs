@@ -36,7 +36,8 @@ impl Tenant {
         Self(id)
     }
 
-    /// The tenant of the account with an e-mail address, for what anybody may ask for: a mail to it.
+    /// The tenant of the account behind an address that somebody has typed, without any proof: enough to
+    /// send its owner a mail or to note a refused sign-in, and for nothing else.
     pub fn of_address(id: TenantId) -> Self {
         Self(id)
     }

@@ -52,3 +52,32 @@ pub fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "panic without a message".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Debug, Clone, Default)]
+    struct Recorded(Arc<Mutex<Vec<String>>>);
+
+    impl Sink for Recorded {
+        fn report(&self, fault: &Fault) {
+            self.0.lock().unwrap().push(fault.message.clone());
+        }
+    }
+
+    #[test]
+    fn a_fault_reaches_every_installed_sink() {
+        let recorded = Recorded::default();
+        let sinks: Vec<Box<dyn Sink>> =
+            vec![Box::new(recorded.clone()), Box::new(recorded.clone())];
+        install(sinks).unwrap();
+        let message = panic_message(&"out of cheese");
+        let place = "GET /".to_owned();
+        report(&Fault { message, request_id: None, place, is_panic: true });
+        assert_eq!(*recorded.0.lock().unwrap(), ["out of cheese", "out of cheese"]);
+        assert!(install(Vec::new()).is_err(), "sinks are installed once");
+    }
+}

@@ -16,16 +16,6 @@ use crate::{
     route::{Route, RouteTable},
 };
 
-/// Changes data of an older version, once, in dependency order, before the new code serves.
-#[async_trait]
-pub trait Migration: Send + Sync + 'static {
-    /// Unique within the module and never changed, such as `0001_roles_get_a_description`.
-    fn id(&self) -> &'static str;
-
-    /// May be run again after a crash half-way.
-    async fn run(&self) -> Result<(), String>;
-}
-
 /// Work at start or stop of an instance, such as warming a connection.
 #[async_trait]
 pub trait Lifecycle: Send + Sync + 'static {
@@ -45,7 +35,6 @@ pub struct Module {
     pub internal: Router,
     pub consumer: Option<SharedConsumer>,
     pub jobs: Vec<Arc<dyn Job>>,
-    pub migrations: Vec<Arc<dyn Migration>>,
     pub checks: Vec<Arc<dyn Check>>,
     pub lifecycle: Vec<Arc<dyn Lifecycle>>,
     /// Kinds of problems that its endpoints answer beside the common ones.
@@ -62,7 +51,6 @@ impl Module {
             internal: Router::new(),
             consumer: None,
             jobs: Vec::new(),
-            migrations: Vec::new(),
             checks: Vec::new(),
             lifecycle: Vec::new(),
             problems: &[],

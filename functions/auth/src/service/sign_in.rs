@@ -130,7 +130,7 @@ impl Service {
         reason: LoginFailure,
     ) -> Result<(), Error> {
         // What belongs to no tenant goes to the operators' log.
-        let tenant = Tenant::of_secret(tenant.unwrap_or(PLATFORM_TENANT));
+        let tenant = Tenant::of_address(tenant.unwrap_or(PLATFORM_TENANT));
         let now = self.clock.now();
         let event = event(now, tenant, origin, &LoginFailed { user_id: user, reason });
         let is_counted = reason == LoginFailure::InvalidCredentials;

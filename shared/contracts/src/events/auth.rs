@@ -22,7 +22,6 @@ pub enum LoginFailure {
     InvalidCredentials,
     EmailNotVerified,
     Suspended,
-    TenantSuspended,
     /// Too many wrong passwords just before.
     LockedOut,
 }
