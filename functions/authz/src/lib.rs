@@ -12,7 +12,6 @@ mod error;
 mod internal;
 mod lookup;
 mod permission;
-mod remembered;
 mod role;
 mod rules;
 mod service;
@@ -27,9 +26,10 @@ use kernel::{
     config::{ConfigErrors, Reader, Sources},
     cursor::Cursors,
     module::Module,
+    remembered::Memory,
 };
 
-use crate::{lookup::Lookup, remembered::Memory, service::Service, store::Store};
+use crate::{lookup::Lookup, service::Service, store::Store};
 
 /// What the service needs from outside.
 pub struct Ports {

@@ -7,12 +7,12 @@ use kernel::{
     caller::Tenant,
     clock::Clock,
     id::{RoleId, UserId},
+    remembered::{Memory, Remembered},
 };
 
 use crate::{
     assignment::Assignment,
     error::Error,
-    remembered::{Memory, Remembered},
     role::{CustomRole, Role, find_system_role},
     store::Store,
 };

@@ -31,15 +31,27 @@ pub fn router(service: Arc<Service>) -> OpenApiRouter {
 struct UpdateTenant {
     #[schema(min_length = 1, max_length = 100, example = "Demo Inc.")]
     name: Option<String>,
+    settings: Option<UpdateSettings>,
+}
+
+/// What shall be different about a tenant's settings. What is absent stays.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct UpdateSettings {
+    /// Whether everybody needs a second factor to sign in.
+    require_second_factor: Option<bool>,
+    /// Whether people get a mail when something about their account's security changes.
+    security_mail: Option<bool>,
 }
 
 impl UpdateTenant {
     fn parse(self) -> Result<TenantPatch, Problem> {
-        let Self { name } = self;
+        let Self { name, settings } = self;
+        let UpdateSettings { require_second_factor, security_mail } = settings.unwrap_or_default();
         let mut violations = Violations::default();
         let name = name.and_then(|name| violations.field("/name", TenantName::parse(&name)));
         violations.finish()?;
-        Ok(TenantPatch { name })
+        Ok(TenantPatch { name, require_second_factor, security_mail })
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use contracts::{
     events::{TenantCreated, TenantUpdated},
-    tenant::{TenantStatus, TenantView},
+    tenant::{TenantSettings, TenantStatus, TenantView},
 };
 use kernel::{
     caller::{Caller, Tenant},
@@ -28,6 +28,8 @@ const TRIES: u32 = 4;
 #[derive(Debug, Clone)]
 pub struct TenantPatch {
     pub name: Option<TenantName>,
+    pub require_second_factor: Option<bool>,
+    pub security_mail: Option<bool>,
 }
 
 /// A tenant that shall exist.
@@ -118,6 +120,7 @@ impl Service {
             name: name.as_str().to_owned(),
             slug: slug.as_str().to_owned(),
             status: TenantStatus::Active,
+            settings: TenantSettings::default(),
             created_at: now,
             version: 1,
         };
@@ -142,12 +145,21 @@ impl Service {
 
 /// The next version of a tenant and the names of the fields that differ; `None` when none does.
 fn patched(tenant: &TenantView, patch: &TenantPatch) -> Option<(TenantView, Vec<String>)> {
-    let TenantPatch { name } = patch;
-    let name = name.as_ref().filter(|name| name.as_str() != tenant.name)?;
-    let next = TenantView {
-        name: name.as_str().to_owned(),
-        version: tenant.version + 1,
-        ..tenant.clone()
+    let TenantPatch { name, require_second_factor, security_mail } = patch;
+    let before = tenant.settings;
+    let settings = TenantSettings {
+        require_second_factor: require_second_factor.unwrap_or(before.require_second_factor),
+        security_mail: security_mail.unwrap_or(before.security_mail),
     };
-    Some((next, vec!["name".to_owned()]))
+    let name = name.as_ref().map_or(tenant.name.as_str(), TenantName::as_str);
+    let changed: Vec<String> = [("name", name != tenant.name), ("settings", settings != before)]
+        .into_iter()
+        .filter(|(_, differs)| *differs)
+        .map(|(field, _)| field.to_owned())
+        .collect();
+    if changed.is_empty() {
+        return None;
+    }
+    let (name, version) = (name.to_owned(), tenant.version + 1);
+    Some((TenantView { name, settings, version, ..tenant.clone() }, changed))
 }

@@ -6,7 +6,7 @@
 //! | a tenant's id by slug (and the slug's uniqueness) | get `SLUG#{slug}` / `slug` |
 
 use aws::{Key, StoreError, Table, Write};
-use contracts::tenant::{TenantStatus, TenantView};
+use contracts::tenant::{TenantSettings, TenantStatus, TenantView};
 use jiff::Timestamp;
 use kernel::{caller::Tenant, event::Envelope, id::TenantId};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,8 @@ struct TenantItem {
     #[serde(default)]
     open_registration: bool,
     status: TenantStatus,
+    #[serde(default)]
+    settings: TenantSettings,
     created_at: Timestamp,
     version: u64,
 }
@@ -73,8 +75,9 @@ impl Store {
         open_registration: bool,
         events: &[Envelope],
     ) -> Result<Creation, StoreError> {
-        let TenantView { id, name, slug, status, created_at, version } = tenant.clone();
-        let item = TenantItem { id, name, slug, open_registration, status, created_at, version };
+        let TenantView { id, name, slug, status, settings, created_at, version } = tenant.clone();
+        let item =
+            TenantItem { id, name, slug, open_registration, status, settings, created_at, version };
         let item = Write::put(tenant_key(id), &item).if_absent().announce(events);
         let slug =
             Write::put(slug_key(&tenant.slug), &SlugItem { tenant_id: tenant.id }).if_absent();
@@ -98,6 +101,7 @@ impl Store {
         let item = Write::update(tenant_key(tenant.id()))
             .set("name", &after.name)
             .set("status", &after.status)
+            .set("settings", &after.settings)
             .set("version", &after.version)
             .if_equals("version", &before.version)
             .announce(events);
@@ -119,7 +123,16 @@ fn slug_key(slug: &str) -> Key {
 
 impl From<TenantItem> for TenantView {
     fn from(item: TenantItem) -> Self {
-        let TenantItem { id, name, slug, open_registration: _, status, created_at, version } = item;
-        Self { id, name, slug, status, created_at, version }
+        let TenantItem {
+            id,
+            name,
+            slug,
+            open_registration: _,
+            status,
+            settings,
+            created_at,
+            version,
+        } = item;
+        Self { id, name, slug, status, settings, created_at, version }
     }
 }

@@ -18,6 +18,22 @@ pub enum TenantStatus {
     Deleted,
 }
 
+/// What a tenant decides for its people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct TenantSettings {
+    /// Whether everybody needs a second factor to sign in.
+    pub require_second_factor: bool,
+    /// Whether people get a mail when something about their account's security changes.
+    pub security_mail: bool,
+}
+
+impl Default for TenantSettings {
+    fn default() -> Self {
+        Self { require_second_factor: false, security_mail: true }
+    }
+}
+
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Tenant)]
@@ -28,6 +44,8 @@ pub struct TenantView {
     #[schema(example = "demo")]
     pub slug: String,
     pub status: TenantStatus,
+    #[serde(default)]
+    pub settings: TenantSettings,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     pub version: u64,

@@ -10,6 +10,7 @@
 //! | announce a change | [`event`], [`stream`] |
 //! | call another service | [`client`] |
 //! | read settings and secrets | [`config`], [`secret`] |
+//! | remember what was read | [`remembered`] |
 
 pub mod caller;
 pub mod client;
@@ -30,6 +31,7 @@ pub mod openapi;
 pub mod origin;
 pub mod page;
 pub mod problem;
+pub mod remembered;
 pub mod route;
 pub mod secret;
 pub mod stream;

@@ -12,7 +12,7 @@ use contracts::{
         Credentials, EnsureUser, Identities, PasswordChange, PasswordCheck, Registration, User,
         UserStatus,
     },
-    tenant::{EnsureTenant, TenantStatus, TenantView, Tenants},
+    tenant::{EnsureTenant, TenantSettings, TenantStatus, TenantView, Tenants},
 };
 use jiff::{SignedDuration, Timestamp};
 use kernel::{
@@ -165,6 +165,7 @@ fn tenant(id: TenantId) -> TenantView {
         name: "Demo".to_owned(),
         slug: "demo".to_owned(),
         status: TenantStatus::Active,
+        settings: TenantSettings::default(),
         created_at: Timestamp::UNIX_EPOCH,
         version: 1,
     }

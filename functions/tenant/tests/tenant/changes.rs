@@ -136,3 +136,23 @@ async fn people_change_their_own_tenant_and_no_other() {
     let anybody = Person::anonymous();
     app.patch(&anybody, &path, &body).await.expect_problem(401, "auth.unauthenticated");
 }
+
+#[tokio::test]
+async fn settings_change_one_by_one() {
+    let (store, app) = open().await;
+    let (owner, path) = owner_of_a_tenant(&app).await;
+    let settings = app.get(&owner, &path).await.expect(200)["settings"].clone();
+    assert_eq!(settings, json!({"require_second_factor": false, "security_mail": true}));
+
+    app.patch(&owner, &path, &json!({"settings": {"require_second_factor": true}}))
+        .await
+        .expect(200);
+    let quiet = json!({"settings": {"security_mail": false}});
+    let changed = app.patch(&owner, &path, &quiet).await.expect(200);
+    assert_eq!(changed["settings"], json!({"require_second_factor": true, "security_mail": false}));
+    assert_eq!(app.get(&owner, &path).await.expect(200), changed);
+    assert_eq!(store.announced("tenant").last().unwrap().data["changed"], json!(["settings"]));
+
+    let unknown = json!({"settings": {"theme": "dark"}});
+    app.patch(&owner, &path, &unknown).await.expect(422);
+}

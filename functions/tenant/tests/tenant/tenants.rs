@@ -15,6 +15,7 @@ async fn a_tenant_is_created_once_and_announced_once() {
         created,
         json!({
             "id": id, "name": "Demo Inc.", "slug": "demo", "status": "active",
+            "settings": {"require_second_factor": false, "security_mail": true},
             "created_at": "2026-03-01T12:00:00Z", "version": 1,
         })
     );

@@ -1,4 +1,5 @@
-//! A cache of what the table said: bounded, expiring, and one read for all who miss at the same time.
+//! A cache of what a table or another service said: bounded, expiring, and one read for all who miss at the
+//! same time.
 
 use std::{
     sync::{
@@ -8,11 +9,11 @@ use std::{
     time::Duration,
 };
 
-use aws::StoreError;
 use jiff::{SignedDuration, Timestamp};
-use kernel::clock::Clock;
 use moka::future::Cache;
 use tokio::sync::Mutex;
+
+use crate::clock::Clock;
 
 /// How much is remembered, and how long.
 #[derive(Debug, Clone, Copy)]
@@ -60,9 +61,10 @@ impl<V: Clone + Send + Sync + 'static> Remembered<V> {
 
     /// The remembered value, or the one that `read` gives. Callers that miss the same key at the same
     /// time share one read, and its error.
-    pub async fn get<F>(&self, key: String, read: impl FnOnce() -> F) -> Result<V, Arc<StoreError>>
+    pub async fn get<F, E>(&self, key: String, read: impl FnOnce() -> F) -> Result<V, Arc<E>>
     where
-        F: Future<Output = Result<V, StoreError>>,
+        F: Future<Output = Result<V, E>>,
+        E: Send + Sync + 'static,
     {
         // Reads are large futures: in a box, and made only when there is something to read.
         let Some(cache) = &self.cache else { return Box::pin(read()).await.map_err(Arc::new) };
@@ -80,13 +82,13 @@ impl<V: Clone + Send + Sync + 'static> Remembered<V> {
     /// The values of the keys, in their order. `read` gets the positions of those that are missing and
     /// gives one value for each. One such read runs at a time: whoever waited for it mostly finds
     /// that it brought theirs too.
-    pub async fn get_many<F>(
+    pub async fn get_many<F, E>(
         &self,
         keys: &[String],
         read: impl FnOnce(Vec<usize>) -> F,
-    ) -> Result<Vec<V>, StoreError>
+    ) -> Result<Vec<V>, E>
     where
-        F: Future<Output = Result<Vec<V>, StoreError>>,
+        F: Future<Output = Result<Vec<V>, E>>,
     {
         let Some(cache) = &self.cache else {
             return Box::pin(read((0..keys.len()).collect())).await;
@@ -162,10 +164,12 @@ impl<V: Clone + Send + Sync + 'static> Remembered<V> {
 #[cfg(test)]
 mod tests {
     use futures_util::future::join_all;
-    use kernel::clock::ManualClock;
     use tokio::sync::oneshot;
 
     use super::*;
+    use crate::clock::ManualClock;
+
+    type Read<T> = Result<T, std::convert::Infallible>;
 
     fn remembered(seconds: u32) -> (Remembered<u32>, ManualClock) {
         let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
@@ -174,7 +178,7 @@ mod tests {
     }
 
     async fn get(remembered: &Remembered<u32>, value: u32) -> u32 {
-        remembered.get("key".to_owned(), async || Ok(value)).await.unwrap()
+        remembered.get("key".to_owned(), async || Read::Ok(value)).await.unwrap()
     }
 
     #[tokio::test]
@@ -192,7 +196,8 @@ mod tests {
         let (remembered, _) = remembered(0);
         assert_eq!(get(&remembered, 1).await, 1);
         assert_eq!(get(&remembered, 2).await, 2);
-        let read = |missing: Vec<usize>| async move { Ok(missing.iter().map(|_| 7).collect()) };
+        let read =
+            |missing: Vec<usize>| async move { Read::Ok(missing.iter().map(|_| 7).collect()) };
         let keys = ["a".to_owned(), "b".to_owned()];
         assert_eq!(remembered.get_many(&keys, read).await.unwrap(), [7, 7]);
     }
@@ -211,7 +216,7 @@ mod tests {
         let (finish, finished) = oneshot::channel::<()>();
         let reading = remembered.get("key".to_owned(), async || {
             finished.await.unwrap();
-            Ok(1)
+            Read::Ok(1)
         });
         let changing = async {
             remembered.forget("key").await;
@@ -228,7 +233,7 @@ mod tests {
         let read = || async {
             reads.fetch_add(1, Ordering::SeqCst);
             tokio::task::yield_now().await;
-            Ok(1)
+            Read::Ok(1)
         };
         join_all((0..10).map(|_| remembered.get("key".to_owned(), read))).await;
         assert_eq!(reads.load(Ordering::SeqCst), 1);
@@ -236,7 +241,7 @@ mod tests {
         let keys = ["a".to_owned(), "b".to_owned()];
         let read_many = |missing: Vec<usize>| async move {
             read().await?;
-            Ok(missing.iter().map(|_| 1).collect())
+            Read::Ok(missing.iter().map(|_| 1).collect())
         };
         join_all((0..10).map(|_| remembered.get_many(&keys, read_many))).await;
         assert_eq!(reads.load(Ordering::SeqCst), 2);
@@ -246,10 +251,10 @@ mod tests {
     async fn of_several_values_only_the_missing_are_read() {
         let (remembered, _) = remembered(60);
         let keys = ["a", "b", "c"].map(ToOwned::to_owned);
-        remembered.get("b".to_owned(), async || Ok(20)).await.unwrap();
+        remembered.get("b".to_owned(), async || Read::Ok(20)).await.unwrap();
         let read = |missing: Vec<usize>| async move {
             assert_eq!(missing, [0, 2]);
-            Ok(vec![10, 30])
+            Read::Ok(vec![10, 30])
         };
         assert_eq!(remembered.get_many(&keys, read).await.unwrap(), [10, 20, 30]);
     }
