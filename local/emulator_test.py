@@ -29,7 +29,8 @@ WORK = ROOT / ".aws-sam" / "emulator"
 REGION = "us-east-1"
 STACK = "plinth-test"
 STAGE = "test"
-SUITE = ["cargo", "test", "--locked", "--package", "local", "--test", "e2e"]
+# The selection of `make test`, so that nothing is compiled a second time.
+SUITE = ["cargo", "test", "--locked", "--workspace", "--test", "e2e"]
 
 
 def main():
