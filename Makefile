@@ -37,8 +37,9 @@ format: cargo ## Format the code
 	cargo fmt --all
 
 .PHONY: generate
-generate: cargo ## Write what is generated from the modules' manifests
+generate: cargo ## Write what is generated from the modules' manifests and handlers
 	@cargo run --locked --quiet --package local -- module generate
+	@cargo run --locked --quiet --package local -- openapi --output docs/openapi.json
 
 .PHONY: seed
 seed: cargo ## Make the demo accounts in DATA without serving, and print them
@@ -104,9 +105,21 @@ deploy: build ## Deploy to AWS (STAGE=dev|staging|prod)
 emulator: $(TOOLS) $(EMULATOR) ## Run the AWS emulator on port 4566 and deploy to it
 	$(WITH_TOOLS) .venv/bin/python local/emulator_test.py --keep --port 4566
 
+.PHONY: watch
+watch: cargo $(TOOLS) ## Run the functions from their sources with hot reload, on the tables of `make emulator` (PORT=)
+	@cargo build --locked --package local
+	@$(WITH_TOOLS) AWS_ENDPOINT_URL=$(or $(AWS_ENDPOINT_URL),http://127.0.0.1:4566) AWS_REGION=us-east-1 \
+	  AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test $(DEBUG_BIN)/plinth watch --port $(PORT)
+
 .PHONY: emulator-test
 emulator-test: $(TOOLS) $(EMULATOR) ## Deploy the template to an AWS emulator and test it end to end
 	$(WITH_TOOLS) .venv/bin/python local/emulator_test.py
+
+.PHONY: adapter-test
+adapter-test: cargo ## Test the AWS adapters against AWS_ENDPOINT_URL (an emulator, LocalStack)
+	@test -n "$(AWS_ENDPOINT_URL)" || { echo 'Say where: make adapter-test AWS_ENDPOINT_URL=http://127.0.0.1:4566'; exit 1; }
+	AWS_ENDPOINT_URL=$(AWS_ENDPOINT_URL) AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1 \
+	  cargo test --locked --workspace --test adapters -- --ignored
 
 .PHONY: lint-template
 lint-template: $(TOOLS) $(CHECKOV)

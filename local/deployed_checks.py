@@ -3,6 +3,7 @@
 import base64
 import json
 import pathlib
+import re
 import secrets
 import time
 import uuid
@@ -14,7 +15,10 @@ PATIENCE = 90
 # As in shared/contracts/src/lib.rs.
 PLATFORM_TENANT = "00000000-0000-7000-8000-000000000000"
 DEMO_TENANT = "00000000-0000-7000-8000-00000000de30"
-SAMPLES = pathlib.Path(__file__).resolve().parent.parent / "events" / "samples"
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SAMPLES = ROOT / "events" / "samples"
+ROUTES = ROOT / "infra" / "routes.yaml"
+ROUTE_KEY = re.compile(r"RouteKey: '(.+)'")
 
 
 def events_reach_the_audit_log(deployed):
@@ -84,7 +88,19 @@ def samples_are_answered(deployed):
         assert (answer or {}).get("statusCode", 200) < 500, f"{sample.name}: {answer}"
 
 
+def every_route_has_worked(deployed):
+    """Every route was answered well at least once, and none with a fault"""
+    answers = list(deployed.answers())
+    faults = [answer for answer in answers if answer["status"] >= 500]
+    assert not faults, f"answered with a fault: {faults}"
+    worked = {(answer["method"], answer["route"]) for answer in answers if answer["status"] < 400}
+    routes = [tuple(key.split(" ", 1)) for key in ROUTE_KEY.findall(ROUTES.read_text())]
+    untried = sorted(set(routes) - worked)
+    assert routes and not untried, f"never answered well: {untried}"
+
+
 CHECKS = [
+    every_route_has_worked,
     events_reach_the_audit_log,
     events_wait_for_the_bus,
     poison_ends_in_the_dead_letters,
@@ -186,6 +202,16 @@ class Deployed:
     def has_logged(self, function, text):
         events = self.logs.filter_log_events(logGroupName=f"/aws/lambda/{function}")["events"]
         return any(text in event["message"] for event in events)
+
+    def answers(self):
+        """What the functions have answered, as their logs tell (at the level that `samconfig.toml` sets)."""
+        groups = self.logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/")["logGroups"]
+        for group in groups:
+            pages = self.logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"])
+            for event in (event for page in pages for event in page["events"]):
+                if '"answered"' in event["message"]:
+                    line = json.loads(event["message"])
+                    yield {"method": line["span"]["method"], "route": line.get("route"), "status": line["status"]}
 
     def environment(self, function, **variables):
         return ChangedEnvironment(self.lambdas, function, variables)

@@ -31,6 +31,7 @@ STACK = "plinth-test"
 STAGE = "test"
 # The selection of `make test`, so that nothing is compiled a second time.
 SUITE = ["cargo", "test", "--locked", "--workspace", "--test", "e2e"]
+ADAPTERS = ["cargo", "test", "--locked", "--workspace", "--test", "adapters", "--", "--ignored"]
 
 
 def main():
@@ -76,6 +77,8 @@ def test(arguments, environment, url, endpoint):
         "PLINTH_OPERATOR_PASSWORD": password,
     }
     run(arguments.suite or SUITE, suite)
+    step("Running the tests of the adapters")
+    run(ADAPTERS, environment)
     for check in deployed_checks.CHECKS:
         step(check.__doc__)
         check(deployed)

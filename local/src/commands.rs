@@ -5,8 +5,10 @@
 mod audit;
 mod keys;
 mod module;
+mod openapi;
 mod run;
 mod seed;
+mod watch;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -30,6 +32,8 @@ struct Cli {
 enum Command {
     /// Run the whole platform in this process.
     Run(run::RunArgs),
+    /// Run the functions under `cargo lambda watch`, with a gateway in front, on an emulator's tables.
+    Watch(watch::WatchArgs),
     /// Make the operator, the demo tenant and more users, without serving.
     Seed(seed::SeedArgs),
     /// Work with the modules' manifests.
@@ -47,6 +51,8 @@ enum Command {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
+    /// Print the OpenAPI document.
+    Openapi(openapi::OpenapiArgs),
 }
 
 /// Where the data of the embedded platform is.
@@ -76,10 +82,12 @@ impl DataArgs {
 pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => run::run(args),
+        Command::Watch(args) => watch::run(&args),
         Command::Seed(args) => seed::run(args),
         Command::Module { command } => module::run(&command),
         Command::Keys { command } => keys::run(command),
         Command::Audit { command } => audit::run(command),
+        Command::Openapi(args) => openapi::run(args),
     };
     match outcome {
         Ok(code) => code,

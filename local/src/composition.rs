@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use authorizer::Authorizer;
 use aws::Table;
 use axum::Router;
-use contracts::generated::{self, MODULES};
+use contracts::generated::{self, MODULES, ROUTES};
 use embedded::{Mailbox, SecretFile, Store, Subscription};
 use kernel::{
     client::{ServiceClient, Transport},
@@ -13,6 +13,7 @@ use kernel::{
     config::Sources,
     cursor::Cursors,
     module::Module,
+    openapi::{self, ApiDocument},
     secret::{Key, Secret, SecretStore, platform_key},
 };
 
@@ -66,6 +67,11 @@ impl Composition {
         };
         let authorizer = Arc::new(Authorizer::new(sources, ports)?);
         Ok(Self { modules, authorizer, mailbox, secrets, transport })
+    }
+
+    /// The platform's OpenAPI document. Its server is wherever it was fetched from.
+    pub fn openapi(&self) -> String {
+        openapi_of(&self.modules)
     }
 
     /// Where calls between services arrive.
@@ -177,8 +183,27 @@ impl Parts<'_> {
                 refresh_key: self.refresh_key.clone(),
             },
         )?;
-        Ok(vec![audit, authz, tenant, identity, auth])
+        let mut modules = vec![audit, authz, tenant, identity, auth];
+        let services = generated::module("ops").dependencies.iter();
+        let ops = ops::module(
+            self.sources,
+            ops::Ports {
+                services: services.map(|(name, _)| self.client(name)).collect(),
+                clock: clock.clone(),
+                openapi: openapi_of(&modules),
+            },
+        )?;
+        modules.push(ops);
+        Ok(modules)
     }
+}
+
+/// The document of these modules and of ops, which may not be among them yet.
+fn openapi_of(modules: &[Module]) -> String {
+    let others = modules.iter().filter(|module| module.name != "ops").map(Module::document);
+    let documents: Vec<ApiDocument> = others.chain([ops::document()]).collect();
+    let openapi = openapi::assemble(&documents, ROUTES, "/", env!("CARGO_PKG_VERSION"));
+    format!("{openapi:#}\n")
 }
 
 fn client(transport: &Arc<dyn Transport>, service: &'static str) -> Arc<ServiceClient> {

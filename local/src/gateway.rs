@@ -4,7 +4,8 @@
 //! decision, the module's own guard, the handler.
 
 mod cors;
-pub mod ops;
+mod mailbox;
+mod metrics;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -26,8 +27,6 @@ use kernel::{
     problem::Problem,
 };
 
-use crate::pages;
-
 /// The router of the whole platform.
 ///
 /// # Errors
@@ -37,15 +36,14 @@ pub fn router(
     modules: &[Module],
     authorizer: Arc<Authorizer>,
     mailbox: Arc<Mailbox>,
-    url: &str,
 ) -> Result<Router, ConfigErrors> {
     let public = modules
         .iter()
         .map(|module| module.public_router(ROUTES))
         .fold(Router::new(), Router::merge)
         .route_layer(middleware::from_fn_with_state(authorizer, authorize));
-    let all = public.merge(ops::router(modules, url)).merge(pages::mailbox::router(mailbox));
-    Ok(finish(all).layer(cors::layer(sources)?).layer(middleware::from_fn(note_address)))
+    let all = public.merge(metrics::router()).merge(mailbox::router(mailbox));
+    Ok(finish(all, ROUTES).layer(cors::layer(sources)?).layer(middleware::from_fn(note_address)))
 }
 
 /// Notes the address that the connection comes from; forwarded headers count for nothing.

@@ -8,7 +8,7 @@ pub mod commands;
 pub mod composition;
 mod credentials;
 mod gateway;
-mod pages;
 pub mod platform;
 mod seed;
 mod settings;
+mod watch;

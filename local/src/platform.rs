@@ -94,7 +94,7 @@ impl Platform {
         let credentials = composition.seed(&sources).await?;
 
         let Composition { modules, authorizer, mailbox, .. } = composition;
-        let router = gateway::router(&sources, &modules, authorizer, mailbox, &url)?;
+        let router = gateway::router(&sources, &modules, authorizer, mailbox)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let server = tokio::spawn(async move {

@@ -12,7 +12,8 @@ use super::{Failure, say};
 pub enum ModuleCommand {
     /// Show every module, dependencies first.
     List,
-    /// Check all manifests, and that what is generated from them is up to date.
+    /// Check all manifests, that what is generated from them is up to date, and that the deployment
+    /// templates match them.
     Check,
     /// Write what is generated from the manifests.
     Generate,
@@ -37,6 +38,7 @@ pub fn run(command: &ModuleCommand) -> Result<ExitCode, Failure> {
                 }
                 return Ok(ExitCode::FAILURE);
             }
+            manifests.check_deployment(&root)?;
             say(&format!("{} manifests are fine", manifests.in_order().len()));
         }
         ModuleCommand::Generate => {

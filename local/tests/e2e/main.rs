@@ -12,5 +12,6 @@ mod inbox;
 mod isolation;
 mod sign_in;
 mod target;
+mod tenants;
 mod users;
 mod walkthrough;

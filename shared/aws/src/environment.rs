@@ -5,6 +5,8 @@
 //! keys) is made during init, at once: init has a full processor, a request a fraction of one.
 
 use std::{
+    collections::HashMap,
+    path::PathBuf,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
@@ -39,6 +41,10 @@ const FUNCTION_PREFIX: &str = "PLINTH_FUNCTION_PREFIX";
 const SECRETS_PREFIX: &str = "PLINTH_SECRETS_PREFIX";
 /// The sender of mail.
 const MAIL_FROM: &str = "PLINTH_MAIL_FROM";
+
+/// A folder with a file of settings for each function, `{function}.env`: how `plinth watch` gives every
+/// function its own.
+const ENV_FOLDER: &str = "PLINTH_ENV_FOLDER";
 
 /// How long init waits for a connection that the first request could also make.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -85,6 +91,12 @@ pub enum StartError {
     Secrets(#[from] SecretStoreError),
 }
 
+fn env_file() -> Option<PathBuf> {
+    let folder = std::env::var_os(ENV_FOLDER)?;
+    let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").ok()?;
+    Some(PathBuf::from(folder).join(format!("{function}.env")))
+}
+
 /// Where a deployed function finds its dependencies.
 #[derive(Debug)]
 pub struct Environment {
@@ -100,7 +112,22 @@ pub struct Environment {
 impl Environment {
     /// Reads the process environment.
     async fn load(role: Role) -> Result<Self, ConfigErrors> {
-        Ok(Self::new(role, Sources::from_environment(None)?, sdk::config().await))
+        let file = env_file();
+        Ok(Self::new(role, Sources::from_environment(file.as_deref())?, sdk::config().await))
+    }
+
+    /// The variables of one of the stage's functions.
+    ///
+    /// # Errors
+    /// When there is no such function, or it may not be asked.
+    pub async fn variables_of(
+        &self,
+        function: &str,
+    ) -> Result<HashMap<String, String>, Box<dyn std::error::Error + Send + Sync>> {
+        let name = format!("{}{function}", self.setting(FUNCTION_PREFIX));
+        let known = sdk::lambda(&self.sdk).get_function_configuration().function_name(name);
+        let known = known.send().await.map_err(|error| sdk::chain(&error))?;
+        Ok(known.environment.and_then(|environment| environment.variables).unwrap_or_default())
     }
 
     /// A deployed stage as an operator's tool reaches it, with the operator's own rights: the clients of

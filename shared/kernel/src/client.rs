@@ -115,6 +115,11 @@ impl ServiceClient {
         Self { service, transport, breaker: Arc::default() }
     }
 
+    /// The service's name.
+    pub fn name(&self) -> &'static str {
+        self.service
+    }
+
     /// Reads something. Repeated when no reply comes.
     pub async fn get<T: DeserializeOwned>(
         &self,

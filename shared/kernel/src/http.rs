@@ -7,7 +7,7 @@ mod border;
 mod extract;
 mod guard;
 
-pub use border::{border, not_found, request_id};
+pub use border::{border, request_id};
 pub use extract::{JsonBody, PathParams, QueryParams};
 pub use guard::{Internal, guard_internal, guard_public};
 

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use axum::{Router, extract::DefaultBodyLimit, middleware};
+use axum::{Json, Router, extract::DefaultBodyLimit, middleware, routing::get};
+use http::Uri;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     event::SharedConsumer,
-    health::Check,
-    http::{BODY_LIMIT, border, guard_internal, guard_public, not_found},
+    health::{self, Check},
+    http::{BODY_LIMIT, border, guard_internal, guard_public},
     job::Job,
     openapi::ApiDocument,
     problem::Kind,
-    route::{Route, RouteTable},
+    route::{Route, RouteTable, unknown_path},
 };
 
 /// Work at start or stop of an instance, such as warming a connection.
@@ -78,26 +79,29 @@ impl Module {
 
     /// Its internal routes behind their guard, complete with a border.
     pub fn internal_router(&self) -> Router {
-        finish(self.guarded_internal())
+        finish(self.guarded_internal(), &[])
     }
 
     /// All of it, as a function on its own serves it.
     pub fn router(&self, routes: &'static [Route]) -> Router {
-        finish(self.public_router(routes).merge(self.guarded_internal()))
+        finish(self.public_router(routes).merge(self.guarded_internal()), routes)
     }
 
+    /// What the module has declared, and the question that every module answers: is it ready?
     fn guarded_internal(&self) -> Router {
-        if !self.internal.has_routes() {
-            return Router::new();
-        }
-        self.internal.clone().route_layer(middleware::from_fn(guard_internal))
+        let (name, checks) = (self.name, self.checks.clone());
+        let ready = async move || Json(health::report(name, &checks).await);
+        self.internal
+            .clone()
+            .route(&format!("/internal/{name}/ready"), get(ready))
+            .route_layer(middleware::from_fn(guard_internal))
     }
 }
 
-/// Puts the border around a router.
-pub fn finish(router: Router) -> Router {
+/// Puts the border around a router. A path that it does not have may be another's: `routes` says so.
+pub fn finish(router: Router, routes: &'static [Route]) -> Router {
     router
-        .fallback(not_found)
+        .fallback(async |uri: Uri| unknown_path(routes, uri.path()))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(border))
 }

@@ -65,21 +65,58 @@ impl RouteTable {
     /// The problem with a request that [`Self::find`] finds no route for: 405 when the path knows other
     /// methods, else 404.
     pub fn unknown_route(&self, template: &str) -> Problem {
-        let own = self.routes().filter(|route| route.path == template);
-        let mut methods: Vec<_> = own.map(|route| route.method).collect();
-        if methods.contains(&"GET") {
-            methods.push("HEAD");
-        }
-        methods.sort_unstable();
-        match HeaderValue::from_str(&methods.join(", ")) {
-            Ok(allow) if !methods.is_empty() => METHOD_NOT_ALLOWED
-                .problem("see the Allow header for what it knows")
-                .header(header::ALLOW, allow),
-            _ => NOT_FOUND.problem("no such route"),
-        }
+        refusal(self.routes().filter(|route| route.path == template))
     }
 
     pub fn routes(&self) -> impl Iterator<Item = &'static Route> + '_ {
         self.by_key.values().copied()
+    }
+}
+
+/// The problem with a request for a path that nobody serves with its method: 405 when one of the routes
+/// has the path, else 404.
+pub fn unknown_path(routes: &[Route], path: &str) -> Problem {
+    refusal(routes.iter().filter(|route| matches(route.path, path)))
+}
+
+/// Whether the path fits the template, in which `{name}` stands for one segment.
+fn matches(template: &str, path: &str) -> bool {
+    let (mut wanted, mut given) = (template.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some(wanted), Some(given)) if wanted.starts_with('{') && !given.is_empty() => {}
+            (Some(wanted), Some(given)) if wanted == given => {}
+            _ => return false,
+        }
+    }
+}
+
+fn refusal<'a>(others: impl Iterator<Item = &'a Route>) -> Problem {
+    let mut methods: Vec<_> = others.map(|route| route.method).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.sort_unstable();
+    match HeaderValue::from_str(&methods.join(", ")) {
+        Ok(allow) if !methods.is_empty() => METHOD_NOT_ALLOWED
+            .problem("see the Allow header for what it knows")
+            .header(header::ALLOW, allow),
+        _ => NOT_FOUND.problem("no such route"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_fits_a_template_segment_by_segment() {
+        assert!(matches("/users/{id}", "/users/7"));
+        assert!(matches("/users/{id}/roles/{role}", "/users/7/roles/a"));
+        for other in ["/users", "/users/", "/users/7/", "/users/7/roles", "/user/7", "users/7", ""]
+        {
+            assert!(!matches("/users/{id}", other), "{other}");
+        }
     }
 }

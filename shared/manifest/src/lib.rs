@@ -17,6 +17,7 @@
 //! in a renderer under `render`. To generate another file, add a renderer and list it in `render`.
 
 mod check;
+mod deployment;
 mod graph;
 mod model;
 mod order;
@@ -58,6 +59,14 @@ impl Manifests {
         let mut problems = Problems::default();
         check::check(&modules, &mut problems);
         problems.none_or(Self { modules })
+    }
+
+    /// Whether the deployment templates below `root` say the same as the manifests.
+    ///
+    /// # Errors
+    /// Everything that differs.
+    pub fn check_deployment(&self, root: &Path) -> Result<(), Problems> {
+        deployment::check(root, &self.modules)
     }
 
     /// The manifests by name.

@@ -43,7 +43,17 @@ impl Problems {
         field: impl Into<String>,
         message: impl Into<String>,
     ) {
-        let (file, field, message) = (file(module), field.into(), message.into());
+        self.add_in(&file(module), field, message);
+    }
+
+    /// A problem in a file that is no manifest.
+    pub(crate) fn add_in(
+        &mut self,
+        file: &str,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) {
+        let (file, field, message) = (file.to_owned(), field.into(), message.into());
         self.0.push(Problem { file, field, message });
     }
 

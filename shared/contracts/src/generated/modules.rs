@@ -155,4 +155,24 @@ pub const MODULES: &[ModuleSpec] = &[
         ],
         table: None,
     },
+    ModuleSpec {
+        name: "ops",
+        version: "0.1.0",
+        description: "Operations - what the platform tells about itself, and the answer where nobody else has one.",
+        dependencies: &[
+            ("audit", "^0.1"),
+            ("auth", "^0.1"),
+            ("authz", "^0.1"),
+            ("identity", "^0.1"),
+            ("tenant", "^0.1"),
+        ],
+        publishes: &[],
+        consumes: &[],
+        jobs: &[],
+        schedules: &[],
+        config: &[
+            ConfigKey { key: "ops.readiness_cache_seconds", description: "How long an answer about readiness is good for others who ask - asking costs a call of every service.", default: "5", schema: r#"{"maximum":60,"minimum":0,"type":"integer"}"#, secret: false },
+        ],
+        table: None,
+    },
 ];

@@ -44,6 +44,10 @@ pub const ROUTES: &[Route] = &[
     Route { method: "POST", path: "/api/v1/users/{id}/roles/{role}", module: "identity", access: Access::Permission("role.assign"), rate: Rate::Default },
     Route { method: "DELETE", path: "/api/v1/users/{id}/roles/{role}", module: "identity", access: Access::Permission("role.assign"), rate: Rate::Default },
     Route { method: "POST", path: "/api/v1/users/{id}/suspend", module: "identity", access: Access::Permission("user.update"), rate: Rate::Default },
+    Route { method: "GET", path: "/docs", module: "ops", access: Access::Public, rate: Rate::Default },
+    Route { method: "GET", path: "/healthz", module: "ops", access: Access::Public, rate: Rate::Default },
+    Route { method: "GET", path: "/openapi.json", module: "ops", access: Access::Public, rate: Rate::Default },
+    Route { method: "GET", path: "/ready", module: "ops", access: Access::Public, rate: Rate::Default },
     Route { method: "GET", path: "/api/v1/tenants/{id}", module: "tenant", access: Access::Permission("tenant.read"), rate: Rate::Default },
     Route { method: "PATCH", path: "/api/v1/tenants/{id}", module: "tenant", access: Access::Permission("tenant.update"), rate: Rate::Default },
 ];

@@ -17,7 +17,7 @@ use crate::{
     caller::Gateway,
     fault::{self, Fault},
     origin::{Actor, ActorKind, Origin},
-    problem::{self, Pending, Problem},
+    problem::{self, Pending},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -89,11 +89,6 @@ pub async fn border(mut request: Request, next: Next) -> Response {
     }
     observe(route.as_deref().unwrap_or("unmatched"), &method, response.status(), started);
     response
-}
-
-/// The fallback for unknown routes.
-pub async fn not_found() -> Problem {
-    problem::NOT_FOUND.problem("no such route")
 }
 
 /// The client's request id if it is sane (visible ASCII, at most 128 characters), else a new one.
@@ -192,9 +187,9 @@ fn observe(route: &str, method: &Method, status: StatusCode, started: Instant) {
         .record(elapsed.as_secs_f64());
     let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
     if status.is_server_error() {
-        tracing::warn!(status = status.as_u16(), micros, "answered");
+        tracing::warn!(status = status.as_u16(), route, micros, "answered");
     } else {
-        tracing::debug!(status = status.as_u16(), micros, "answered");
+        tracing::debug!(status = status.as_u16(), route, micros, "answered");
     }
 }
 

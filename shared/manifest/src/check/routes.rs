@@ -66,7 +66,13 @@ fn check_permission(
     }
 }
 
+/// Paths that tools expect at the root of a server.
+const AT_THE_ROOT: [&str; 4] = ["/healthz", "/ready", "/openapi.json", "/docs"];
+
 fn check_path(path: &str) -> Result<(), String> {
+    if AT_THE_ROOT.contains(&path) {
+        return Ok(());
+    }
     let rest = ["/api/v1/", "/.well-known/"].iter().find_map(|root| path.strip_prefix(root));
     let rest = rest.ok_or("must start with /api/v1/ or /.well-known/")?;
     let mut parameters = BTreeSet::new();
@@ -125,6 +131,7 @@ mod tests {
             "/api/v1/users/{id}/roles/{role_id}",
             "/api/v1/auth/sign-in",
             "/.well-known/jwks.json",
+            "/healthz",
         ] {
             assert_eq!(check_path(path), Ok(()), "{path}");
         }

@@ -1,7 +1,10 @@
 //! The OpenAPI document for people.
 
+use minijinja::{Environment, value::Serde};
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::pages::LAYOUT;
 
 #[derive(Serialize)]
 struct Page<'a> {
@@ -51,7 +54,13 @@ pub fn render(openapi: &Value) -> String {
         sections,
         problems: &openapi["x-problems"],
     };
-    super::render("docs.html", page)
+    let mut templates = Environment::new();
+    for (name, source) in [("layout.html", LAYOUT), ("docs.html", include_str!("pages/docs.html"))]
+    {
+        templates.add_template(name, source).expect("our templates parse");
+    }
+    let template = templates.get_template("docs.html").expect("the template is in the list above");
+    template.render(Serde(page)).expect("our templates render what we give them")
 }
 
 fn operations<'a>(openapi: &'a Value, tag: &str) -> Vec<Operation<'a>> {

@@ -18,7 +18,8 @@ use kernel::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::gateway::ops::page;
+use minijinja::{Environment, value::Serde};
+use ops::pages::{LAYOUT, page};
 
 const OWN_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
@@ -75,9 +76,19 @@ async fn show_mail(
 ) -> Result<Response, Problem> {
     let to = query.to.as_deref().filter(|to| !to.is_empty());
     let mails = find(&mailbox, to).await?;
-    Ok(page(super::render("mailbox.html", Shown { mails, to })))
+    Ok(page(render(&Shown { mails, to })))
 }
 
 async fn find(mailbox: &Mailbox, to: Option<&str>) -> Result<Vec<StoredMail>, Problem> {
     mailbox.list(to, SHOWN).await.map_err(Problem::internal)
+}
+
+fn render(shown: &Shown<'_>) -> String {
+    let mut templates = Environment::new();
+    for (name, source) in [("layout.html", LAYOUT), ("mailbox.html", include_str!("mailbox.html"))]
+    {
+        templates.add_template(name, source).expect("our templates parse");
+    }
+    let template = templates.get_template("mailbox.html").expect("it is in the list above");
+    template.render(Serde(shown)).expect("our templates render what we give them")
 }
