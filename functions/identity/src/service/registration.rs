@@ -2,9 +2,9 @@ use contracts::{
     events::{Contact, MailPurpose, UserMailRequested},
     identity::Registration,
 };
-use kernel::{caller::Tenant, origin::Origin, problem::Problem, validate::Violations};
+use kernel::{caller::Tenant, id::UserId, origin::Origin, problem::Problem, validate::Violations};
 
-use super::Service;
+use super::{Service, accounts::NewPending};
 use crate::{
     email::Email,
     error::Error,
@@ -19,6 +19,7 @@ use crate::{
 #[derive(Debug)]
 pub struct NewRegistration {
     tenant: Tenant,
+    user: UserId,
     email: Email,
     password: NewPassword,
     profile: Profile,
@@ -28,7 +29,7 @@ impl NewRegistration {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse(registration: &Registration, policy: Policy) -> Result<Self, Problem> {
-        let Registration { tenant_id, email, password, name } = registration;
+        let Registration { tenant_id, user_id, email, password, name } = registration;
         let mut violations = Violations::default();
         let email = violations.field("/email", Email::parse(email));
         let password = violations.field("/password", policy.check(password, email.as_ref()));
@@ -37,7 +38,8 @@ impl NewRegistration {
         let ((email, password), (first_name, last_name)) =
             email.zip(password).zip(names).expect("what is missing is a violation");
         let profile = Profile { first_name, last_name, username: None, avatar_url: None };
-        Ok(Self { tenant: Tenant::of_internal_call(*tenant_id), email, password, profile })
+        let tenant = Tenant::of_internal_call(*tenant_id);
+        Ok(Self { tenant, user: *user_id, email, password, profile })
     }
 }
 
@@ -45,18 +47,24 @@ impl Service {
     /// Creates a pending account. When the address is taken, its owner is told instead. Either way it
     /// is one hash, one read and one write: neither answer nor time says which it was.
     pub async fn register(&self, origin: &Origin, new: NewRegistration) -> Result<(), Error> {
-        let NewRegistration { tenant, email, password, profile } = new;
+        let NewRegistration { tenant, user, email, password, profile } = new;
         let password_hash = self.hasher.hash(&password).await?;
         let Profile { first_name, last_name, .. } = profile.clone();
         let registered = Registered { password_hash: password_hash.clone(), first_name, last_name };
         if let Some(owner) = self.store.find_sign_in(&email).await? {
-            return self.register_again(origin, &owner, registered).await;
+            return self.register_again(origin, user, &owner, registered).await;
         }
-        let hash = Some(password_hash);
-        match self.add_pending(origin, tenant, email.clone(), profile, hash, true).await {
+        let new = NewPending {
+            id: user,
+            email: email.clone(),
+            profile,
+            password_hash: Some(password_hash),
+            is_self_registered: true,
+        };
+        match self.add_pending(origin, tenant, new).await {
             // Taken between the read and the write.
             Err(Error::EmailTaken) => match self.store.find_sign_in(&email).await? {
-                Some(owner) => self.register_again(origin, &owner, registered).await,
+                Some(owner) => self.register_again(origin, user, &owner, registered).await,
                 None => Err(Error::Contended),
             },
             outcome => outcome.map(drop),
@@ -69,9 +77,13 @@ impl Service {
     async fn register_again(
         &self,
         origin: &Origin,
+        user: UserId,
         owner: &SignIn,
         registered: Registered,
     ) -> Result<(), Error> {
+        if owner.account.id == user {
+            return Ok(()); // by an earlier attempt at the same request, whose answer got lost
+        }
         if !owner.is_open_to_registration() {
             return self.tell_owner(origin, owner).await;
         }
