@@ -2,7 +2,14 @@ use contracts::{
     events::{Contact, MailPurpose, UserMailRequested},
     identity::Registration,
 };
-use kernel::{caller::Tenant, id::UserId, origin::Origin, problem::Problem, validate::Violations};
+use kernel::{
+    caller::Tenant,
+    event::Envelope,
+    id::{EventId, UserId},
+    origin::Origin,
+    problem::Problem,
+    validate::Violations,
+};
 
 use super::{Service, accounts::NewPending};
 use crate::{
@@ -74,6 +81,9 @@ impl Service {
     /// Registers with a taken address. While nobody has proven to be its owner, each who registers gets
     /// a link of their own, which confirms the password that was given with it and no other: whoever
     /// registers first with the address of somebody else has gained nothing.
+    ///
+    /// The link and the event that asks for the mail follow from the registration's id, so that another
+    /// attempt at the same request mails nothing more.
     async fn register_again(
         &self,
         origin: &Origin,
@@ -85,14 +95,14 @@ impl Service {
             return Ok(()); // by an earlier attempt at the same request, whose answer got lost
         }
         if !owner.is_open_to_registration() {
-            return self.tell_owner(origin, owner).await;
+            return self.tell_owner(origin, user, owner).await;
         }
         let (account, now) = (&owner.account, self.clock.now());
         let tenant = Tenant::of_address(account.tenant_id);
         let name = full_name(&registered.first_name, &registered.last_name);
         let link = NewLink {
             confirms: Confirms::Registration(registered),
-            ..self.links.issue(Purpose::Verification, now)
+            ..self.links.of_registration(user, now)
         };
         let requested = UserMailRequested {
             user_id: account.id,
@@ -100,15 +110,18 @@ impl Service {
             nonce: Some(link.nonce.clone()),
             personal: Contact { name, ..account.contact() },
         };
-        let event = self.event(tenant, origin, &requested);
+        let event = Envelope { id: event_of(user), ..self.event(tenant, origin, &requested) };
         match self.store.add_registration(tenant, owner, &link, &event).await {
             // The address was proven between the read and the write.
-            Err(SaveError::Conflict(Conflict::EmailTaken)) => self.tell_owner(origin, owner).await,
+            Err(SaveError::Conflict(Conflict::EmailTaken)) => {
+                self.tell_owner(origin, user, owner).await
+            }
+            Err(SaveError::Conflict(Conflict::Exists)) => Ok(()),
             outcome => Ok(outcome?),
         }
     }
 
-    async fn tell_owner(&self, origin: &Origin, owner: &SignIn) -> Result<(), Error> {
+    async fn tell_owner(&self, origin: &Origin, user: UserId, owner: &SignIn) -> Result<(), Error> {
         let account = &owner.account;
         let tenant = Tenant::of_address(account.tenant_id);
         let requested = UserMailRequested {
@@ -117,11 +130,16 @@ impl Service {
             nonce: None,
             personal: account.contact(),
         };
-        let event = self.event(tenant, origin, &requested);
+        let event = Envelope { id: event_of(user), ..self.event(tenant, origin, &requested) };
         if account.is_deleted() {
             let link = self.links.issue(Purpose::Verification, self.clock.now());
             return Ok(self.store.save_no_link(link, &event).await?);
         }
         Ok(self.store.announce(tenant, &event).await?)
     }
+}
+
+/// The id of the event that a registration makes when it makes no account.
+fn event_of(registration: UserId) -> EventId {
+    EventId::from_uuid(*registration.as_uuid())
 }

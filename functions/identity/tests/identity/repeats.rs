@@ -85,7 +85,36 @@ async fn a_registration_that_comes_again_with_its_id_is_one_registration() {
     }
     assert_eq!(world.news().await, ["platform.user.created"]);
     assert_eq!(world.mailbox.to(EMAIL).len(), 1);
-    // Anybody else's is another one.
+}
+
+#[tokio::test]
+async fn so_is_one_with_an_address_that_waits_for_its_owner() {
+    let world = World::open().await;
+    let (tenant, user) = (TenantId::new(), UserId::new());
+    world.register(tenant, EMAIL).await.expect(204);
+    world.deliver().await;
+    for _ in 0..2 {
+        world.register_with_id(tenant, user).await.expect(204);
+    }
+    assert_eq!(world.news().await, ["platform.user.mail_requested"]);
+    world.verify(&world.mailbox.last_token(EMAIL)).await.expect(204);
+    assert_eq!(world.check(EMAIL, PASSWORD).await["outcome"], "right");
+    // Proven in between: there is nothing to register, and nobody is told twice.
+    world.register_with_id(tenant, user).await.expect(204);
+    world.deliver().await;
+    assert_eq!(world.mailbox.to(EMAIL).len(), 2);
+}
+
+#[tokio::test]
+async fn the_owner_of_an_address_hears_once_of_one_registration() {
+    let world = World::open().await;
+    let (tenant, user) = (TenantId::new(), UserId::new());
+    world.active(tenant, EMAIL).await;
+    world.deliver().await;
+    for _ in 0..2 {
+        world.register_with_id(tenant, user).await.expect(204);
+    }
+    assert_eq!(world.news().await, ["platform.user.mail_requested"]);
     world.register_with_id(tenant, UserId::new()).await.expect(204);
     assert_eq!(world.news().await, ["platform.user.mail_requested"]);
 }
