@@ -10,6 +10,7 @@
 //! | username | `T#{tenant}#USERNAME#{name}` | `guard` | nobody; keeps names unique within the tenant |
 //! | outbox | `T#{tenant}#OUTBOX#{event}` | `event` | the stream, for events without a change of state |
 //! | sent mail | `T#{tenant}#MAIL#{event}` | `sent` | the event that asked for it |
+//! | request with a key | `T#{tenant}#IDEMPOTENCY#{digest}` | `record` | `kernel::idempotency`, before the handler |
 //!
 //! `gsi1pk` is `T#{tenant}#USERS`, `gsi1sk` the time of creation and the id; `gsi2pk` is
 //! `T#{tenant}#SEARCH`, `gsi2sk` the term. Deleted users stay, but leave both indexes.
