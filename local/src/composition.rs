@@ -12,6 +12,7 @@ use kernel::{
     clock::{Clock, SystemClock},
     config::Sources,
     cursor::Cursors,
+    idempotency::Idempotency,
     module::Module,
     openapi::{self, ApiDocument},
     secret::{Key, Secret, SecretStore, platform_key},
@@ -54,6 +55,7 @@ impl Composition {
             mailbox: mailbox.clone(),
             clock: clock.clone(),
             cursors: Cursors::new(platform_key(&*secrets, "cursors").await?),
+            idempotency_key: platform_key(&*secrets, "idempotency").await?,
             refresh_key: platform_key(&*secrets, "refresh").await?,
             link_key: platform_key(&*secrets, "links").await?,
             secrets: secrets.clone(),
@@ -125,6 +127,7 @@ struct Parts<'a> {
     mailbox: Arc<Mailbox>,
     clock: Arc<dyn Clock>,
     cursors: Cursors,
+    idempotency_key: Key,
     refresh_key: Key,
     link_key: Key,
     transport: Arc<dyn Transport>,
@@ -133,6 +136,11 @@ struct Parts<'a> {
 impl Parts<'_> {
     async fn table(&self, module: &str) -> Result<Table, StartError> {
         Ok(self.store.table(generated::module(module)).await?)
+    }
+
+    async fn idempotency(&self, module: &str) -> Result<Idempotency, StartError> {
+        let records = Arc::new(self.table(module).await?);
+        Ok(Idempotency::new(records, self.clock.clone(), self.idempotency_key.clone()))
     }
 
     fn client(&self, service: &'static str) -> Arc<ServiceClient> {
@@ -153,6 +161,7 @@ impl Parts<'_> {
                 table: self.table("authz").await?,
                 clock: clock.clone(),
                 cursors: cursors.clone(),
+                idempotency: self.idempotency("authz").await?,
             },
         )?;
         let tenant = tenant::module(
@@ -167,6 +176,7 @@ impl Parts<'_> {
                 mailer: self.mailbox.clone(),
                 clock: clock.clone(),
                 cursors: cursors.clone(),
+                idempotency: self.idempotency("identity").await?,
                 link_key: self.link_key.clone(),
             },
         )?;
@@ -180,6 +190,7 @@ impl Parts<'_> {
                 secrets: self.secrets.clone(),
                 clock: clock.clone(),
                 cursors: cursors.clone(),
+                idempotency: self.idempotency("auth").await?,
                 refresh_key: self.refresh_key.clone(),
             },
         )?;

@@ -59,6 +59,11 @@ async fn operations_keep_their_budgets() {
     let budget = Budget::new("create one role", 1, &[]);
     let role = report.measure(&house, budget, create).await.expect(201);
 
+    let body = json!({"name": "Author", "permissions": ["role.read"]});
+    let create = authz.post_with_key(&operator, "/api/v1/roles", &body, "key");
+    let budget = Budget::new("create, with a key", 3, &[]);
+    report.measure(&house, budget, create).await.expect(201);
+
     let path = format!("/api/v1/roles/{}", role["id"].as_str().unwrap());
     let get = authz.get(&operator, &path);
     report.measure(&house, Budget::new("get one role", 1, &[]), get).await.expect(200);

@@ -26,6 +26,7 @@ use kernel::{
     clock::Clock,
     config::{ConfigErrors, Reader, Sources},
     cursor::Cursors,
+    idempotency::Idempotency,
     module::Module,
     secret::{Key, SecretStore},
 };
@@ -47,6 +48,7 @@ pub struct Ports {
     pub secrets: Arc<dyn SecretStore>,
     pub clock: Arc<dyn Clock>,
     pub cursors: Cursors,
+    pub idempotency: Idempotency,
     /// Authenticates refresh tokens and derives each one's successor.
     pub refresh_key: Key,
 }
@@ -93,5 +95,6 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
     module.checks = vec![Arc::new(ports.table)];
     module.lifecycle = vec![keys];
     module.problems = error::PROBLEMS;
+    module.idempotency = Some(ports.idempotency);
     Ok(module)
 }

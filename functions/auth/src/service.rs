@@ -20,6 +20,7 @@ use kernel::{
     clock::Clock,
     cursor::Cursors,
     event::{Envelope, EventData},
+    id::UserId,
     origin::Origin,
     secret::Secret,
     validate::Invalid,
@@ -74,6 +75,7 @@ pub struct Service {
 /// A request for an account.
 #[derive(Debug)]
 pub struct RegisterRequest {
+    pub user_id: UserId,
     pub email: String,
     pub password: Secret,
     pub name: String,
@@ -98,6 +100,7 @@ impl Service {
         })?;
         let registration = Registration {
             tenant_id: tenant.id,
+            user_id: request.user_id,
             email: request.email,
             password: request.password,
             name: request.name,

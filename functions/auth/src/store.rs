@@ -6,6 +6,7 @@
 //! | a user's sessions, newest first | same partition, prefix `SESSION#` |
 //! | when all of a user's sessions were ended | same partition / `REVOCATION` |
 //! | failed sign-ins of an address at a client | `FAILURES#{fingerprint}` / `failures` |
+//! | registrations with a key (`kernel::idempotency`) | `IDEMPOTENCY#{digest}` / `record` |
 
 use aws::{Key, Query, Rows, Table, Write};
 use jiff::{SignedDuration, Timestamp};

@@ -29,6 +29,7 @@ use kernel::{
     clock::Clock,
     config::{ConfigErrors, Sources},
     cursor::Cursors,
+    idempotency::Idempotency,
     mail::Mailer,
     module::Module,
     secret::Key,
@@ -49,6 +50,7 @@ pub struct Ports {
     pub mailer: Arc<dyn Mailer>,
     pub clock: Arc<dyn Clock>,
     pub cursors: Cursors,
+    pub idempotency: Idempotency,
     /// What mailed tokens are made with; the same wherever the service runs.
     pub link_key: Key,
 }
@@ -63,7 +65,7 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
     let hasher = Hasher::new(&settings.hashing)
         .map_err(|reason| ConfigErrors(vec![format!("identity.password.*: {reason}")]))?;
 
-    let Ports { table, authz, mailer, clock, cursors, link_key } = ports;
+    let Ports { table, authz, mailer, clock, cursors, idempotency, link_key } = ports;
     let links = Links {
         key: link_key,
         base: settings.link_base,
@@ -87,5 +89,6 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
     module.consumer = Some(Arc::new(Consumers(service)));
     module.checks = vec![Arc::new(table)];
     module.problems = error::PROBLEMS;
+    module.idempotency = Some(idempotency);
     Ok(module)
 }

@@ -15,6 +15,7 @@ async fn main() -> Result<(), lambda::Error> {
             mailer: environment.mailer(),
             clock: Arc::new(SystemClock),
             cursors: environment.cursors().await?,
+            idempotency: environment.idempotency().await?,
             // Mails are written by `events` too.
             link_key: environment.key("links").await?,
         };

@@ -14,10 +14,12 @@ use std::{
 use aws_config::SdkConfig;
 use kernel::{
     client::{ServiceClient, Transport},
+    clock::SystemClock,
     config::{ConfigErrors, ConfigKey, Sources},
     cursor::Cursors,
     event::Publisher,
     health::Check,
+    idempotency::Idempotency,
     lambda::{self, Role},
     mail::Mailer,
     module::Module,
@@ -194,6 +196,12 @@ impl Environment {
     /// What seals this service's cursors.
     pub async fn cursors(&self) -> Result<Cursors, StartError> {
         Ok(Cursors::new(self.key_for_clients("cursors").await?))
+    }
+
+    /// What remembers requests with an idempotency key, in the service's own table.
+    pub async fn idempotency(&self) -> Result<Idempotency, StartError> {
+        let key = self.key_for_clients("idempotency").await?;
+        Ok(Idempotency::new(Arc::new(self.table()), Arc::new(SystemClock), key))
     }
 
     /// The key for what clients are given and bring back, such as cursors. Only `api` functions meet

@@ -5,6 +5,7 @@
 pub mod bus;
 pub mod calls;
 pub mod environment;
+mod idempotency;
 pub mod invoke;
 pub mod mail;
 #[cfg(test)]

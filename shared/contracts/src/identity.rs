@@ -62,6 +62,9 @@ pub struct User {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Registration {
     pub tenant_id: TenantId,
+    /// The account's id. Registering again with the same one is one registration.
+    #[serde(default = "UserId::new")]
+    pub user_id: UserId,
     pub email: String,
     pub password: Secret,
     pub name: String,

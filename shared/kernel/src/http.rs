@@ -8,6 +8,7 @@ mod extract;
 mod guard;
 
 pub use border::{border, request_id};
+pub(crate) use extract::read_body;
 pub use extract::{JsonBody, PathParams, QueryParams};
 pub use guard::{Internal, guard_internal, guard_public};
 

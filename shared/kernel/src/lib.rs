@@ -11,6 +11,7 @@
 //! | call another service | [`client`] |
 //! | read settings and secrets | [`config`], [`secret`] |
 //! | remember what was read | [`remembered`] |
+//! | create nothing twice | [`idempotency`] |
 
 pub mod caller;
 pub mod client;
@@ -23,6 +24,7 @@ pub mod fault;
 pub mod health;
 pub mod http;
 pub mod id;
+pub mod idempotency;
 pub mod job;
 pub mod lambda;
 pub mod mail;

@@ -11,6 +11,7 @@ use crate::{
     event::SharedConsumer,
     health::{self, Check},
     http::{BODY_LIMIT, border, guard_internal, guard_public},
+    idempotency::{self, Idempotency},
     job::Job,
     openapi::ApiDocument,
     problem::Kind,
@@ -40,6 +41,8 @@ pub struct Module {
     pub lifecycle: Vec<Arc<dyn Lifecycle>>,
     /// Kinds of problems that its endpoints answer beside the common ones.
     pub problems: &'static [Kind],
+    /// What its routes that take an idempotency key remember requests with.
+    pub idempotency: Option<Idempotency>,
 }
 
 impl Module {
@@ -55,6 +58,7 @@ impl Module {
             checks: Vec::new(),
             lifecycle: Vec::new(),
             problems: &[],
+            idempotency: None,
         }
     }
 
@@ -74,6 +78,7 @@ impl Module {
         if !router.has_routes() {
             return router; // a router without routes takes no route layer
         }
+        let router = idempotency::layer(router, self.idempotency.as_ref(), &table);
         router.route_layer(middleware::from_fn_with_state(table, guard_public))
     }
 

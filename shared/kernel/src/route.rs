@@ -37,6 +37,8 @@ pub struct Route {
     pub module: &'static str,
     pub access: Access,
     pub rate: Rate,
+    /// Whether it takes an [`crate::idempotency`] key.
+    pub idempotency_key: bool,
 }
 
 /// Finds the access rule of a route key such as `GET /api/v1/users/{id}`.

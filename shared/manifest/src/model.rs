@@ -88,6 +88,9 @@ pub struct Route {
     /// Which limit its calls count against.
     #[serde(default)]
     pub rate: Rate,
+    /// Whether it takes an `Idempotency-Key`: every `POST` that creates something should.
+    #[serde(default)]
+    pub idempotency_key: bool,
 }
 
 /// An HTTP method, ordered as the routes of a path are listed.

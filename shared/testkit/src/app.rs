@@ -8,6 +8,7 @@ use kernel::{
     caller::{AuthorizerContext, Gateway},
     http::Internal,
     id::{SessionId, TenantId, UserId},
+    idempotency,
     module::Module,
 };
 use serde_json::Value;
@@ -88,6 +89,17 @@ impl App {
 
     pub async fn post(&self, person: &Person, path: &str, body: &Value) -> Answer {
         self.call(person, Method::POST, path, Some(body), &[]).await
+    }
+
+    /// A `POST` with an idempotency key.
+    pub async fn post_with_key(
+        &self,
+        person: &Person,
+        path: &str,
+        body: &Value,
+        key: &str,
+    ) -> Answer {
+        self.call(person, Method::POST, path, Some(body), &[("idempotency-key", key)]).await
     }
 
     pub async fn put(&self, person: &Person, path: &str, body: &Value) -> Answer {
@@ -201,6 +213,11 @@ impl Answer {
         let found: Vec<_> = errors.iter().map(|error| error["pointer"].as_str()).collect();
         assert_eq!(found, pointers.iter().copied().map(Some).collect::<Vec<_>>(), "{body:#}");
         body
+    }
+
+    /// Whether it is the stored answer to an earlier request with the same key.
+    pub fn is_replayed(&self) -> bool {
+        self.headers.contains_key(idempotency::REPLAYED)
     }
 
     pub fn etag(&self) -> &str {

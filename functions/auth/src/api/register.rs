@@ -1,6 +1,9 @@
 use axum::{Json, extract::State};
 use http::StatusCode;
-use kernel::{http::JsonBody, origin::Origin, problem::Problem, secret::Secret};
+use kernel::{
+    http::JsonBody, id::UserId, idempotency::NewId, origin::Origin, problem::Problem,
+    secret::Secret,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -42,9 +45,11 @@ pub struct RegisterAnswer {
 pub async fn register(
     State(service): App,
     origin: Origin,
+    NewId(user_id): NewId<UserId>,
     JsonBody(body): JsonBody<RegisterBody>,
 ) -> Result<(StatusCode, Json<RegisterAnswer>), Problem> {
     let RegisterBody { email, password, name, tenant } = body;
-    service.register(&origin, RegisterRequest { email, password, name, tenant }).await?;
+    let request = RegisterRequest { user_id, email, password, name, tenant };
+    service.register(&origin, request).await?;
     Ok((StatusCode::CREATED, Json(RegisterAnswer { status: "pending_activation" })))
 }

@@ -26,7 +26,7 @@ use kernel::{
     secret::{Key, Secret, SecretStore, SecretStoreError},
 };
 use serde_json::{Value, json};
-use testkit::{App, Person, TestStore};
+use testkit::{App, MortalRecords, Person, TestStore};
 
 pub const EMAIL: &str = "ada@example.org";
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -194,6 +194,7 @@ pub struct Test {
     pub store: TestStore,
     pub world: Arc<World>,
     pub clock: ManualClock,
+    pub records: Arc<MortalRecords>,
     pub secrets: Arc<MemorySecrets>,
 }
 
@@ -223,6 +224,7 @@ impl Test {
         });
         let store = TestStore::open().await;
         let table = store.table("auth").await;
+        let records = MortalRecords::new(table.clone());
         let secrets = Arc::new(MemorySecrets::default());
         let (cursor_key, refresh_key) = (Key::random(), Key::random());
         let instance = || {
@@ -234,12 +236,13 @@ impl Test {
                 secrets: secrets.clone(),
                 clock: Arc::new(clock.clone()),
                 cursors: Cursors::new(cursor_key.clone()),
+                idempotency: records.idempotency(&clock),
                 refresh_key: refresh_key.clone(),
             };
             App::new(&auth::module(&Sources::empty(), ports).unwrap())
         };
         let (app, other) = (instance(), instance());
-        Self { app, other, store, world, clock, secrets }
+        Self { app, other, store, world, clock, records, secrets }
     }
 
     pub fn advance(&self, seconds: i64) {

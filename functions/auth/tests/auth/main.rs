@@ -2,5 +2,6 @@
 
 mod common;
 mod keys;
+mod repeats;
 mod sessions;
 mod sign_in;

@@ -33,6 +33,16 @@ pub struct NewAccount {
     pub profile: Profile,
 }
 
+/// An account that is to be stored as pending.
+#[derive(Debug)]
+pub(super) struct NewPending {
+    pub id: UserId,
+    pub email: Email,
+    pub profile: Profile,
+    pub password_hash: Option<PasswordHash>,
+    pub is_self_registered: bool,
+}
+
 /// Which page of which users.
 #[derive(Debug)]
 pub struct ListUsers {
@@ -42,14 +52,27 @@ pub struct ListUsers {
 }
 
 impl Service {
-    /// Creates a user in the caller's tenant, whose address is yet to be proven.
-    pub async fn create_user(&self, caller: &Caller, new: NewAccount) -> Result<Account, Error> {
-        let hash = match &new.password {
+    /// Creates a user with this id in the caller's tenant, whose address is yet to be proven. When there
+    /// is one, then it was made by an earlier attempt at the same request, whose answer got lost.
+    pub async fn create_user(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        new: NewAccount,
+    ) -> Result<Account, Error> {
+        let password_hash = match &new.password {
             Some(password) => Some(self.hasher.hash(password).await?),
             None => None,
         };
         let NewAccount { email, password: _, profile } = new;
-        self.add_pending(&caller.origin, caller.tenant, email, profile, hash, false).await
+        let new = NewPending { id, email, profile, password_hash, is_self_registered: false };
+        match self.add_pending(&caller.origin, caller.tenant, new).await {
+            Err(refusal @ (Error::EmailTaken | Error::UsernameTaken | Error::Contended)) => {
+                let made = self.store.find(caller.tenant, id).await?;
+                made.filter(|account| !account.is_deleted()).ok_or(refusal)
+            }
+            outcome => outcome,
+        }
     }
 
     /// Stores a pending account, and announces it with the link that proves its address.
@@ -57,13 +80,11 @@ impl Service {
         &self,
         origin: &Origin,
         tenant: Tenant,
-        email: Email,
-        profile: Profile,
-        hash: Option<PasswordHash>,
-        is_self_registered: bool,
+        new: NewPending,
     ) -> Result<Account, Error> {
+        let NewPending { id, email, profile, password_hash, is_self_registered } = new;
         let now = self.clock.now();
-        let account = Account::pending(tenant.id(), UserId::new(), email, profile, now);
+        let account = Account::pending(tenant.id(), id, email, profile, now);
         let link = self.links.issue(Purpose::Verification, now);
         let created = UserCreated {
             user_id: account.id,
@@ -74,7 +95,7 @@ impl Service {
         let event = self.event(tenant, origin, &created);
         let new = NewUser {
             account: &account,
-            password_hash: hash.as_ref(),
+            password_hash: password_hash.as_ref(),
             is_self_registered,
             link: Some(&link),
         };

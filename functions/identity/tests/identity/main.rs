@@ -9,6 +9,7 @@ mod links;
 mod lists;
 mod passwords;
 mod registration;
+mod repeats;
 mod roles;
 mod routes;
 mod safety;

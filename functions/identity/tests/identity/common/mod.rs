@@ -18,7 +18,7 @@ use kernel::{
     module::Module, secret::Key,
 };
 use serde_json::{Value, json};
-use testkit::{Answer, App, Person, TestStore};
+use testkit::{Answer, App, MortalRecords, Person, TestStore};
 
 pub use self::{authz::FakeAuthorization, mailbox::Mailbox};
 
@@ -36,6 +36,7 @@ pub struct World {
     pub authz: Arc<FakeAuthorization>,
     pub mailbox: Arc<Mailbox>,
     pub clock: ManualClock,
+    pub records: Arc<MortalRecords>,
     table: Table,
     /// How many of the announced events have been delivered.
     delivered: AtomicUsize,
@@ -64,17 +65,20 @@ impl World {
         let mailbox = Arc::new(Mailbox::default());
         let clock = ManualClock::at("2026-05-04T10:00:00Z".parse::<Timestamp>().unwrap());
         let table = store.table("identity").await;
+        let records = MortalRecords::new(table.clone());
         let ports = Ports {
             table: table.clone(),
             authz: authz.clone(),
             mailer: mailbox.clone(),
             clock: Arc::new(clock.clone()),
             cursors: Cursors::new(Key::from_bytes([1; 32])),
+            idempotency: records.idempotency(&clock),
             link_key: Key::from_bytes([2; 32]),
         };
         let module = identity::module(&sources, ports).unwrap();
         let app = App::new(&module);
-        Self { store, app, module, authz, mailbox, clock, table, delivered: AtomicUsize::new(0) }
+        let delivered = AtomicUsize::new(0);
+        Self { store, app, module, authz, mailbox, clock, records, table, delivered }
     }
 
     /// Hands the events that were announced since the last time to the consumers.
