@@ -8,6 +8,7 @@
 //! To add an endpoint: its route in `module.yaml`, a file in `api/`, a use case in `service/`.
 
 mod api;
+mod authentication;
 mod consumer;
 mod error;
 mod internal;
@@ -66,6 +67,7 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
     let lifetimes = Lifetimes {
         access_seconds,
         refresh_days: settings.get("auth.refresh_token_days"),
+        session_days: settings.get("auth.session_days"),
         grace_seconds: settings.get("auth.refresh_grace_seconds"),
     };
     let lockout = LockoutRules {

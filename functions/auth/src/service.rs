@@ -40,6 +40,8 @@ use crate::{
 pub struct Lifetimes {
     pub access_seconds: i64,
     pub refresh_days: i64,
+    /// Since the sign-in, however often the session is used.
+    pub session_days: i64,
     pub grace_seconds: i64,
 }
 
@@ -50,6 +52,13 @@ impl Lifetimes {
 
     fn refresh(self) -> SignedDuration {
         SignedDuration::from_hours(self.refresh_days * 24)
+    }
+
+    /// When a session that is used now ends if it is not used again.
+    fn refresh_until(self, began: Timestamp, now: Timestamp) -> Timestamp {
+        let idle = now.saturating_add(self.refresh()).unwrap_or(now);
+        let session = SignedDuration::from_hours(self.session_days * 24);
+        idle.min(began.saturating_add(session).unwrap_or(now))
     }
 
     fn grace(self) -> SignedDuration {

@@ -5,6 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use kernel::id::{SessionId, TenantId, UserId};
 use serde::{Deserialize, Serialize};
 
+use crate::authentication::Authentication;
+
 /// How a session ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -30,7 +32,13 @@ pub struct Session {
     pub created_at: Timestamp,
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub last_used_at: Timestamp,
-    /// Moves on with every use.
+    /// How its user has proven who they are, and when.
+    #[serde(default)]
+    pub authentication: Authentication,
+    /// Of the password that it began with; absent when it began without one.
+    #[serde(default)]
+    pub password_version: Option<u64>,
+    /// Moves on with every use, up to the absolute lifetime.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub expires_at: Timestamp,
     pub ip_address: Option<String>,
@@ -38,19 +46,25 @@ pub struct Session {
     pub ended: Option<End>,
 }
 
-/// All sessions of a user that began up to a moment are over, but for one.
+/// All sessions of a user that began up to a moment, or with an earlier password, are over, but for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revocation {
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub revoked_before: Timestamp,
     pub kept_session: Option<SessionId>,
+    /// The version that the password has had since. A sign-in that was checked against the former one
+    /// just before it was replaced may have begun after the moment that the change bears.
+    #[serde(default)]
+    pub password_version: Option<u64>,
 }
 
 impl Session {
     /// Whether the session still counts.
     pub fn is_active(&self, revocation: Option<&Revocation>, now: Timestamp) -> bool {
         let is_revoked = revocation.is_some_and(|revocation| {
-            self.created_at <= revocation.revoked_before && revocation.kept_session != Some(self.id)
+            revocation.kept_session != Some(self.id)
+                && (self.created_at <= revocation.revoked_before
+                    || is_older(self.password_version, revocation.password_version))
         });
         self.ended.is_none() && !is_revoked && now < self.expires_at
     }
@@ -68,6 +82,11 @@ impl Session {
             Use::Reuse
         }
     }
+}
+
+/// Whether a session began with a former password. One without a password did not.
+fn is_older(own: Option<u64>, current: Option<u64>) -> bool {
+    own.zip(current).is_some_and(|(own, current)| own < current)
 }
 
 /// What a refresh token is good for.
@@ -99,6 +118,8 @@ mod tests {
             rotated_at: at(100),
             created_at: at(50),
             last_used_at: at(100),
+            authentication: Authentication::by_password(at(50)),
+            password_version: Some(2),
             expires_at: at(1_000),
             ip_address: None,
             user_agent: None,
@@ -123,11 +144,28 @@ mod tests {
         assert!(!active.is_active(None, at(1_000)));
         let ended = Session { ended: Some(End::LoggedOut), ..active.clone() };
         assert!(!ended.is_active(None, at(60)));
-        let all = Revocation { revoked_before: at(50), kept_session: None };
+        let all =
+            Revocation { revoked_before: at(50), kept_session: None, password_version: None };
         assert!(!active.is_active(Some(&all), at(60)));
         let others = Revocation { kept_session: Some(active.id), ..all };
         assert!(active.is_active(Some(&others), at(60)));
-        let earlier = Revocation { revoked_before: at(49), kept_session: None };
+        let earlier = Revocation { revoked_before: at(49), ..all };
         assert!(active.is_active(Some(&earlier), at(60)));
+    }
+
+    #[test]
+    fn a_session_of_a_former_password_is_over_however_late_it_began() {
+        let changed = |version| Revocation {
+            revoked_before: at(49),
+            kept_session: None,
+            password_version: Some(version),
+        };
+        let session = session();
+        assert!(session.is_active(Some(&changed(2)), at(60)), "it began with the new password");
+        assert!(!session.is_active(Some(&changed(3)), at(60)));
+        let kept = Revocation { kept_session: Some(session.id), ..changed(3) };
+        assert!(session.is_active(Some(&kept), at(60)));
+        let without_password = Session { password_version: None, ..session };
+        assert!(without_password.is_active(Some(&changed(3)), at(60)));
     }
 }

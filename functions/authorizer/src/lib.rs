@@ -121,6 +121,7 @@ impl Authorizer {
         let token = authorization.and_then(bearer).ok_or(Refusal::NoToken)?;
         let claims = self.verifier.verify(origin, token).await?;
         let context = self.standings.of(origin, &claims).await?.ok_or(Refusal::SessionOver)?;
+        let context = Arc::new(context);
         match access {
             Access::Permission(permission) if !context.permissions.contains(permission) => {
                 Err(Refusal::Forbidden(permission, context))

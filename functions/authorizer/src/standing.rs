@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use contracts::{
-    authz::Authorization,
+    authz::{Authorization, Grants},
     sessions::{AccessClaims, Sessions},
 };
 use kernel::{
@@ -14,8 +14,8 @@ use kernel::{
 };
 use moka::future::Cache;
 
-/// What a session's token is good for now; `None` when the session is over.
-type Standing = Option<Arc<AuthorizerContext>>;
+/// What a session is good for now; `None` when it is over.
+type Standing = Option<Arc<Grants>>;
 
 /// Standings by session. The claims are verified before, so the key is genuine.
 pub struct Standings {
@@ -42,8 +42,31 @@ impl Standings {
         Self { sessions, authz, cache }
     }
 
-    /// What the token's session is good for. Concurrent questions about one session ask once.
-    pub async fn of(&self, origin: &Origin, claims: &AccessClaims) -> Result<Standing, CallError> {
+    /// What the token is good for; `None` when its session is over. When and how its bearer proved who
+    /// they are differs from token to token of one session, so that comes from the token.
+    pub async fn of(
+        &self,
+        origin: &Origin,
+        claims: &AccessClaims,
+    ) -> Result<Option<AuthorizerContext>, CallError> {
+        let standing = self.of_session(origin, claims).await?;
+        Ok(standing.map(|grants| AuthorizerContext {
+            user_id: claims.sub,
+            tenant_id: claims.tid,
+            session_id: claims.sid,
+            roles: grants.roles.clone(),
+            permissions: grants.permissions.clone(),
+            amr: claims.amr.clone(),
+            auth_time: claims.auth_time,
+        }))
+    }
+
+    /// What the session is good for. Concurrent questions about one session ask once.
+    async fn of_session(
+        &self,
+        origin: &Origin,
+        claims: &AccessClaims,
+    ) -> Result<Standing, CallError> {
         let Some(cache) = &self.cache else { return self.ask(origin, claims).await };
         let key = (claims.tid, claims.sub, claims.sid);
         if let Some(known) = cache.get(&key).await {
@@ -64,15 +87,7 @@ impl Standings {
             self.sessions.status(origin, tenant, claims.sub, claims.sid),
             self.authz.grants(origin, tenant, claims.sub),
         )?;
-        Ok(status.is_active.then(|| {
-            Arc::new(AuthorizerContext {
-                user_id: claims.sub,
-                tenant_id: claims.tid,
-                session_id: claims.sid,
-                roles: grants.roles,
-                permissions: grants.permissions,
-            })
-        }))
+        Ok(status.is_active.then(|| Arc::new(grants)))
     }
 
     fn forget_user(&self, tenant: TenantId, user: UserId) {

@@ -1,6 +1,7 @@
 //! The auth service's sessions and keys, as the authorizer sees them.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use kernel::{
     caller::Tenant,
     client::{CallError, ServiceClient},
@@ -53,6 +54,16 @@ pub struct AccessClaims {
     pub sid: SessionId,
     /// Role names when the token was issued; what counts is what authz says now.
     pub roles: Vec<String>,
+    /// How the user has proven who they are (RFC 8176).
+    #[serde(default)]
+    pub amr: Vec<String>,
+    /// When (OpenID Connect Core, section 2).
+    #[serde(
+        default,
+        with = "jiff::fmt::serde::timestamp::second::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub auth_time: Option<Timestamp>,
     pub iat: i64,
     pub nbf: i64,
     pub exp: i64,

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -62,6 +63,12 @@ pub struct AuthorizerContext {
     /// Names of the caller's roles.
     pub roles: Vec<String>,
     pub permissions: BTreeSet<String>,
+    /// How the caller has proven who they are (RFC 8176).
+    #[serde(default)]
+    pub amr: Vec<String>,
+    /// When; absent for machines.
+    #[serde(default, with = "jiff::fmt::serde::timestamp::second::optional")]
+    pub auth_time: Option<Timestamp>,
 }
 
 /// Set on every request that came through the gateway; a request without it is internal.
@@ -81,6 +88,10 @@ pub struct Caller {
     pub session: SessionId,
     pub roles: Vec<String>,
     pub permissions: BTreeSet<String>,
+    /// How the caller has proven who they are (RFC 8176).
+    pub amr: Vec<String>,
+    /// When. See [`crate::step_up`].
+    pub auth_time: Option<Timestamp>,
     pub origin: Origin,
 }
 
@@ -92,6 +103,8 @@ impl Caller {
             session: context.session_id,
             roles: context.roles,
             permissions: context.permissions,
+            amr: context.amr,
+            auth_time: context.auth_time,
             origin,
         }
     }

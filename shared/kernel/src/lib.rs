@@ -6,7 +6,7 @@
 //! | to | read |
 //! |---|---|
 //! | answer a request | [`http`], [`problem`], [`validate`], [`etag`], [`page`] |
-//! | know who is calling, and for which tenant | [`caller`], [`origin`] |
+//! | know who is calling, and for which tenant | [`caller`], [`origin`], [`step_up`] |
 //! | announce a change | [`event`], [`stream`] |
 //! | call another service | [`client`] |
 //! | read settings and secrets | [`config`], [`secret`] |
@@ -36,6 +36,7 @@ pub mod problem;
 pub mod remembered;
 pub mod route;
 pub mod secret;
+pub mod step_up;
 pub mod stream;
 pub mod telemetry;
 pub mod text;

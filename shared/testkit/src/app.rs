@@ -4,6 +4,7 @@ use axum::{Router, body::Body};
 use contracts::generated::ROUTES;
 use http::{HeaderMap, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
+use jiff::Timestamp;
 use kernel::{
     caller::{AuthorizerContext, Gateway},
     http::Internal,
@@ -32,6 +33,8 @@ impl Person {
             session_id: SessionId::new(),
             roles: Vec::new(),
             permissions: permissions.iter().map(|code| (*code).to_owned()).collect(),
+            amr: Vec::new(),
+            auth_time: None,
         }))
     }
 
@@ -50,6 +53,13 @@ impl Person {
     #[must_use]
     pub fn in_session(mut self, session: SessionId) -> Self {
         self.context_mut().session_id = session;
+        self
+    }
+
+    /// As with a token of a session in which they proved at this time who they are.
+    #[must_use]
+    pub fn authenticated_at(mut self, time: Timestamp) -> Self {
+        self.context_mut().auth_time = Some(time);
         self
     }
 

@@ -43,7 +43,7 @@ pub struct SessionView {
     created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     last_used_at: Timestamp,
-    /// Unless it is used before.
+    /// Unless it is used before, and at the latest after the absolute lifetime.
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
 }

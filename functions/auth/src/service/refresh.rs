@@ -1,4 +1,5 @@
 use contracts::events::{RevocationReason, SessionRevoked, TokenReuseDetected};
+use jiff::Timestamp;
 use kernel::{origin::Origin, secret::Secret};
 
 use super::{Service, SignedIn, event};
@@ -28,13 +29,14 @@ impl Service {
                 self.active_session(owner),
                 self.authz.grants(&origin, owner.tenant(), owner.user),
             );
-            let session = session?.ok_or(invalid("its session is over"))?;
+            let mut session = session?.ok_or(invalid("its session is over"))?;
             let now = self.clock.now();
             let (successor, grants) =
                 match session.judge(&token.fingerprint(), self.lifetimes.grace(), now) {
                     Use::Rotate => {
                         let grants = grants?;
-                        match self.rotate(&origin, &token).await? {
+                        session.expires_at = self.lifetimes.refresh_until(session.created_at, now);
+                        match self.rotate(&origin, &token, session.expires_at).await? {
                             Ok(successor) => (successor, grants),
                             Err(LostRace) => continue,
                         }
@@ -45,7 +47,7 @@ impl Service {
                         return Err(invalid("it was spent before"));
                     }
                 };
-            return self.issue(owner, grants.roles, successor.text, None).await;
+            return self.issue(&session, grants.roles, successor, None).await;
         }
         Err(Error::Contended)
     }
@@ -54,10 +56,10 @@ impl Service {
         &self,
         origin: &Origin,
         token: &RefreshToken,
+        expires_at: Timestamp,
     ) -> Result<Result<RefreshToken, LostRace>, Error> {
         let successor = self.refresh_tokens.successor(token);
         let now = self.clock.now();
-        let expires_at = now.saturating_add(self.lifetimes.refresh()).unwrap_or(now);
         let ip_address = origin.actor.ip_address.as_deref();
         let (used, next) = (token.fingerprint(), successor.fingerprint());
         let outcome =

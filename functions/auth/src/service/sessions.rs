@@ -64,7 +64,8 @@ impl Service {
             if is_known {
                 return Ok(());
             }
-            let revocation = Revocation { revoked_before: latest, kept_session: kept };
+            let revocation =
+                Revocation { revoked_before: latest, kept_session: kept, password_version: None };
             let revoked =
                 SessionRevoked { user_id: user, session_id: None, kept_session_id: kept, reason };
             let now = self.clock.now();

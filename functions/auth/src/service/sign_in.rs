@@ -13,6 +13,7 @@ use kernel::{
 
 use super::{Service, SignedIn, event};
 use crate::{
+    authentication::Authentication,
     error::Error,
     lockout::counter_name,
     refresh_token::{Owner, RefreshToken},
@@ -85,8 +86,9 @@ impl Service {
         let tenant = Tenant::of_secret(user.tenant_id);
         let grants = self.authz.grants(origin, tenant, user.id).await?;
         let cleared = has_failed.then_some(counter);
-        let token = self.create_session(origin, tenant, &user, cleared, started).await?;
-        self.issue(token.owner, grants.roles, token.text, Some(user)).await
+        let (session, token) =
+            self.create_session(origin, tenant, &user, cleared, started).await?;
+        self.issue(&session, grants.roles, token, Some(user)).await
     }
 
     async fn create_session(
@@ -96,7 +98,7 @@ impl Service {
         user: &User,
         cleared: Option<&str>,
         started: Timestamp,
-    ) -> Result<RefreshToken, Error> {
+    ) -> Result<(Session, RefreshToken), Error> {
         let now = self.clock.now();
         let owner = Owner { tenant: user.tenant_id, user: user.id, session: SessionId::new() };
         let token = self.refresh_tokens.first(owner);
@@ -109,7 +111,9 @@ impl Service {
             rotated_at: now,
             created_at: started,
             last_used_at: now,
-            expires_at: now.saturating_add(self.lifetimes.refresh()).unwrap_or(now),
+            authentication: Authentication::by_password(now),
+            password_version: None,
+            expires_at: self.lifetimes.refresh_until(started, now),
             ip_address: origin.actor.ip_address.clone(),
             user_agent: origin.actor.user_agent.clone(),
             ended: None,
@@ -117,7 +121,7 @@ impl Service {
         let data = LoginSucceeded { user_id: user.id, session_id: owner.session };
         let event = event(now, tenant, &origin.acting_as(user.id), &data);
         self.store.create_session(tenant, &session, cleared, &[event]).await?;
-        Ok(token)
+        Ok((session, token))
     }
 
     /// Announces a failure and, if it was a guess, counts it, in one write.

@@ -305,4 +305,5 @@ pub fn person(tokens: &Value) -> Person {
         .as_user(id("sub").parse().unwrap())
         .of_tenant(id("tid").parse().unwrap())
         .in_session(id("sid").parse().unwrap())
+        .authenticated_at(Timestamp::from_second(claims["auth_time"].as_i64().unwrap()).unwrap())
 }

@@ -1,6 +1,6 @@
 //! Refresh tokens and sessions: who gets a successor, and what ends a family.
 
-use crate::common::{Test, person, refresh_at, session, token};
+use crate::common::{Test, claims, person, refresh_at, session, token};
 use serde_json::json;
 use testkit::{Person, assert_cost};
 
@@ -102,6 +102,33 @@ async fn a_session_expires_when_it_is_not_used_and_lives_on_when_it_is() {
     }
     test.refresh(&token(&idle)).await.expect_problem(401, "auth.invalid_refresh_token");
     assert!(test.is_active(&tokens).await);
+}
+
+#[tokio::test]
+async fn a_session_ends_after_its_absolute_lifetime_however_often_it_is_used() {
+    let test = Test::start().await;
+    let day = 24 * 60 * 60;
+    let mut tokens = test.sign_in().await;
+    for _ in 0..5 {
+        test.advance(6 * day - 1);
+        tokens = test.refresh(&token(&tokens)).await.expect(200);
+    }
+    assert!(test.is_active(&tokens).await);
+    let list = test.app.get(&person(&tokens), "/api/v1/auth/sessions").await.expect(200);
+    assert_eq!(list["items"][0]["expires_at"], "2026-01-31T12:00:00Z");
+    test.advance(5);
+    assert!(!test.is_active(&tokens).await);
+    test.refresh(&token(&tokens)).await.expect_problem(401, "auth.invalid_refresh_token");
+}
+
+#[tokio::test]
+async fn a_refresh_keeps_how_and_when_its_user_authenticated() {
+    let test = Test::start().await;
+    let first = test.sign_in().await;
+    test.advance(600);
+    let second = test.refresh(&token(&first)).await.expect(200);
+    assert_eq!(claims(&second)["amr"], claims(&first)["amr"]);
+    assert_eq!(claims(&second)["auth_time"], claims(&first)["auth_time"]);
 }
 
 #[tokio::test]

@@ -15,6 +15,8 @@ async fn a_sign_in_gives_tokens_and_the_user() {
     let claims = claims(&answer);
     assert_eq!(claims["roles"], json!(["member"]));
     assert_eq!(claims["aud"], "plinth");
+    assert_eq!(claims["amr"], json!(["pwd"]));
+    assert_eq!(claims["auth_time"], claims["iat"]);
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 900);
     assert_eq!(test.store.announced_types("auth"), ["platform.auth.login_succeeded"]);
 }

@@ -168,6 +168,8 @@ impl Test {
             tid: TenantId::new(),
             sid: SessionId::new(),
             roles: Vec::new(),
+            amr: vec!["pwd".to_owned()],
+            auth_time: Some(clock.now()),
             iat: now,
             nbf: now,
             exp: now + 900,
@@ -214,6 +216,30 @@ async fn a_warm_decision_asks_nobody() {
         test.decide(ME, &test.token()).await.unwrap();
     }
     assert_eq!(test.calls(), 0);
+}
+
+#[tokio::test]
+async fn each_token_says_for_itself_when_its_bearer_authenticated() {
+    let test = Test::start();
+    let origin = Origin::system("test");
+    let context = async |claims: &AccessClaims| {
+        let header = format!("Bearer {}", test.sign(&header(), claims));
+        let decided = test.authorizer.decide(&origin, &Method::GET, ME, Some(&header)).await;
+        decided.unwrap().unwrap()
+    };
+    assert_eq!(context(&test.claims).await.auth_time, test.claims.auth_time);
+    // Another one of the same session, after a step-up; and then the first again.
+    let stepped_up = AccessClaims {
+        amr: vec!["pwd".to_owned(), "otp".to_owned()],
+        auth_time: test.claims.auth_time.map(|time| time + SignedDuration::from_secs(60)),
+        ..test.claims.clone()
+    };
+    let later = context(&stepped_up).await;
+    assert_eq!((&later.amr, later.auth_time), (&stepped_up.amr, stepped_up.auth_time));
+    assert_eq!(context(&test.claims).await.auth_time, test.claims.auth_time);
+    // One from before there was such a claim authenticated nobody knows when.
+    let silent = AccessClaims { auth_time: None, amr: Vec::new(), ..test.claims.clone() };
+    assert_eq!(context(&silent).await.auth_time, None);
 }
 
 #[tokio::test]
