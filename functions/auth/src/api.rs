@@ -5,10 +5,16 @@ mod cookie;
 mod get_jwks;
 mod get_me;
 mod login;
+mod login_mfa;
 mod logout;
+mod mfa;
+mod passkeys;
+mod proof;
 mod refresh;
 mod register;
 mod sessions;
+mod step_up;
+mod webauthn;
 
 use std::sync::Arc;
 
@@ -23,6 +29,12 @@ pub fn router(service: Arc<Service>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(register::register))
         .routes(routes!(login::login))
+        .routes(routes!(login_mfa::login_mfa))
+        .routes(routes!(login_mfa::start_passkey_second_factor))
+        .routes(routes!(login_mfa::enroll_totp_at_login))
+        .routes(routes!(login_mfa::confirm_totp_at_login))
+        .routes(routes!(passkeys::start_passkey_login))
+        .routes(routes!(passkeys::finish_passkey_login))
         .routes(routes!(refresh::refresh))
         .routes(routes!(logout::logout))
         .routes(routes!(logout::logout_all))
@@ -30,6 +42,16 @@ pub fn router(service: Arc<Service>) -> OpenApiRouter {
         .routes(routes!(sessions::revoke_session))
         .routes(routes!(get_me::get_me))
         .routes(routes!(change_password::change_password))
+        .routes(routes!(mfa::get_factors))
+        .routes(routes!(mfa::enroll_totp, mfa::remove_totp))
+        .routes(routes!(mfa::confirm_totp))
+        .routes(routes!(mfa::renew_recovery_codes))
+        .routes(routes!(passkeys::list_passkeys))
+        .routes(routes!(passkeys::start_passkey_registration))
+        .routes(routes!(passkeys::finish_passkey_registration))
+        .routes(routes!(passkeys::remove_passkey))
+        .routes(routes!(step_up::step_up))
+        .routes(routes!(step_up::start_passkey_step_up))
         .routes(routes!(get_jwks::get_jwks))
         .with_state(service)
 }

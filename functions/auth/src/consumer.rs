@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use contracts::events::{PasswordChanged, RevocationReason, UserDeleted, UserSuspended};
-use jiff::Timestamp;
 use kernel::{
     caller::Tenant,
     event::{ConsumeError, Consumer, Envelope, EventData},
-    id::{SessionId, UserId},
+    id::UserId,
 };
 
-use crate::service::Service;
+use crate::{service::Service, session::Revocation};
 
 /// Ends a user's sessions after a change of password, a suspension or a deletion.
 pub struct EndSessions(pub Arc<Service>);
@@ -20,15 +19,20 @@ pub struct EndSessions(pub Arc<Service>);
 impl Consumer for EndSessions {
     async fn consume(&self, event: &Envelope) -> Result<(), ConsumeError> {
         if let Some(changed) = parse::<PasswordChanged>(event)? {
-            // Up to the change: a sign-in with the new password is a new one.
-            let (moment, reason) = (event.time, RevocationReason::PasswordChanged);
-            self.end(event, changed.user_id, moment, changed.kept_session_id, reason).await
+            // Up to the change: a sign-in with the new password is a new one. One with the former
+            // password may be newer than the time of the event, which was made before its commit.
+            let wanted = Revocation {
+                kept_session: changed.kept_session_id,
+                password_version: Some(changed.password_version),
+                ..Revocation::until(event.time)
+            };
+            self.end(event, changed.user_id, wanted, RevocationReason::PasswordChanged).await
         } else if let Some(suspended) = parse::<UserSuspended>(event)? {
-            let reason = RevocationReason::UserSuspended;
-            self.end(event, suspended.user_id, self.0.clock.now(), None, reason).await
+            let wanted = Revocation::until(self.0.clock.now());
+            self.end(event, suspended.user_id, wanted, RevocationReason::UserSuspended).await
         } else if let Some(deleted) = parse::<UserDeleted>(event)? {
-            let reason = RevocationReason::UserDeleted;
-            self.end(event, deleted.user_id, self.0.clock.now(), None, reason).await
+            let wanted = Revocation::until(self.0.clock.now());
+            self.end(event, deleted.user_id, wanted, RevocationReason::UserDeleted).await
         } else {
             Ok(())
         }
@@ -40,12 +44,11 @@ impl EndSessions {
         &self,
         event: &Envelope,
         user: UserId,
-        moment: Timestamp,
-        kept: Option<SessionId>,
+        wanted: Revocation,
         reason: RevocationReason,
     ) -> Result<(), ConsumeError> {
         let (origin, tenant) = (event.origin(), Tenant::of_event(event));
-        let ended = self.0.end_sessions(&origin, tenant, user, moment, kept, reason);
+        let ended = self.0.end_sessions(&origin, tenant, user, wanted, reason);
         ended.await.map_err(ConsumeError::retry)
     }
 }

@@ -4,9 +4,17 @@ use http::{HeaderValue, StatusCode, header};
 use kernel::{
     client::{CallError, passed_on},
     problem::{self, Kind, Problem},
+    step_up::STEP_UP_REQUIRED,
+    validate::Invalid,
 };
 
-use crate::store::StoreError;
+use crate::{
+    challenge::{LIFETIME, Purpose},
+    factors::WrongProof,
+    passkey::PasskeyError,
+    service::Demand,
+    store::StoreError,
+};
 
 pub const INVALID_CREDENTIALS: Kind = Kind::new(
     StatusCode::UNAUTHORIZED,
@@ -32,6 +40,54 @@ pub const INVALID_REFRESH_TOKEN: Kind = Kind::new(
 );
 pub const SESSION_NOT_FOUND: Kind =
     Kind::new(StatusCode::NOT_FOUND, "auth.session_not_found", "There is no such session");
+pub const TENANT_SUSPENDED: Kind =
+    Kind::new(StatusCode::FORBIDDEN, "auth.tenant_suspended", "The organisation is suspended");
+pub const MFA_REQUIRED: Kind =
+    Kind::new(StatusCode::UNAUTHORIZED, "auth.mfa_required", "A second factor is needed");
+pub const MFA_ENROLLMENT_REQUIRED: Kind = Kind::new(
+    StatusCode::UNAUTHORIZED,
+    "auth.mfa_enrollment_required",
+    "The organisation demands a second factor, and there is none yet",
+);
+pub const CHALLENGE_INVALID: Kind = Kind::new(
+    StatusCode::UNAUTHORIZED,
+    "auth.challenge_invalid",
+    "The challenge is not valid; sign in again",
+);
+pub const INVALID_CODE: Kind =
+    Kind::new(StatusCode::UNAUTHORIZED, "auth.invalid_code", "The code is wrong");
+pub const INVALID_PASSKEY: Kind =
+    Kind::new(StatusCode::UNAUTHORIZED, "auth.invalid_passkey", "The passkey is not accepted");
+pub const PASSKEY_REFUSED: Kind = Kind::new(
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "auth.passkey_refused",
+    "The new passkey is not accepted",
+);
+pub const PASSKEY_TAKEN: Kind =
+    Kind::new(StatusCode::CONFLICT, "auth.passkey_taken", "The passkey is registered already");
+pub const TOO_MANY_PASSKEYS: Kind =
+    Kind::new(StatusCode::CONFLICT, "auth.too_many_passkeys", "There are too many passkeys");
+pub const NOTHING_TO_CONFIRM: Kind = Kind::new(
+    StatusCode::CONFLICT,
+    "auth.nothing_to_confirm",
+    "No authenticator app waits for its first code",
+);
+pub const NO_FACTOR: Kind =
+    Kind::new(StatusCode::CONFLICT, "auth.no_factor", "No such factor is enrolled");
+pub const LAST_FACTOR: Kind = Kind::new(
+    StatusCode::CONFLICT,
+    "auth.last_factor",
+    "The organisation demands a second factor, and this is the last one",
+);
+pub const FACTOR_NOT_FOUND: Kind =
+    Kind::new(StatusCode::NOT_FOUND, "auth.factor_not_found", "There is no such factor");
+pub const STEP_UP_REFUSED: Kind =
+    Kind::new(StatusCode::FORBIDDEN, "auth.step_up_refused", "That does not prove who you are");
+pub const SECOND_FACTOR_NEEDED: Kind = Kind::new(
+    StatusCode::FORBIDDEN,
+    "auth.second_factor_needed",
+    "The password alone is not enough here",
+);
 
 /// For the documentation.
 pub const PROBLEMS: &[Kind] = &[
@@ -41,6 +97,22 @@ pub const PROBLEMS: &[Kind] = &[
     SUSPENDED,
     INVALID_REFRESH_TOKEN,
     SESSION_NOT_FOUND,
+    TENANT_SUSPENDED,
+    MFA_REQUIRED,
+    MFA_ENROLLMENT_REQUIRED,
+    CHALLENGE_INVALID,
+    INVALID_CODE,
+    INVALID_PASSKEY,
+    PASSKEY_REFUSED,
+    PASSKEY_TAKEN,
+    TOO_MANY_PASSKEYS,
+    NOTHING_TO_CONFIRM,
+    NO_FACTOR,
+    LAST_FACTOR,
+    FACTOR_NOT_FOUND,
+    STEP_UP_REFUSED,
+    SECOND_FACTOR_NEEDED,
+    STEP_UP_REQUIRED,
     contracts::identity::WRONG_PASSWORD,
     contracts::identity::BUSY,
 ];
@@ -62,6 +134,39 @@ pub enum Error {
     SessionNotFound,
     #[error("the account behind a valid token is gone")]
     AccountGone,
+    #[error("the tenant is suspended or gone")]
+    TenantSuspended,
+    #[error("a second factor is demanded")]
+    SecondFactorDemanded(Box<Demand>),
+    #[error("the challenge is unknown, spent or dead")]
+    ChallengeInvalid,
+    #[error("wrong proof: {0:?}")]
+    WrongProof(WrongProof),
+    /// Of an authenticator app on its way to be enrolled.
+    #[error("wrong code")]
+    WrongCode,
+    #[error("no authenticator app waits to be confirmed")]
+    NothingToConfirm,
+    #[error("passkey: {0}")]
+    Passkey(PasskeyError),
+    #[error("new passkey: {0}")]
+    PasskeyRefused(PasskeyError),
+    #[error("the passkey is registered")]
+    PasskeyTaken,
+    #[error("too many passkeys")]
+    TooManyPasskeys,
+    #[error("no such factor is enrolled")]
+    NoFactor,
+    #[error("no such factor")]
+    FactorNotFound,
+    #[error("the last factor, where one is demanded")]
+    LastFactor,
+    #[error("not a fresh proof")]
+    StepUpRefused,
+    #[error("the password does not do for a fresh proof")]
+    SecondFactorNeeded,
+    #[error("a recent authentication is demanded")]
+    StepUp(#[source] Problem),
     #[error("others change the same at the same time, again and again")]
     Contended,
     #[error("the request is not valid")]
@@ -95,6 +200,34 @@ impl From<Error> for Problem {
             }
             Error::SessionNotFound => SESSION_NOT_FOUND.problem("no session of yours has this id"),
             Error::AccountGone => Self::bad_token("the account is gone"),
+            Error::TenantSuspended => {
+                TENANT_SUSPENDED.problem("ask whoever runs this platform for your organisation")
+            }
+            Error::SecondFactorDemanded(demand) => demanded(&demand),
+            Error::ChallengeInvalid => CHALLENGE_INVALID
+                .problem("it is unknown, expired, answered, or was tried too often"),
+            Error::WrongProof(WrongProof::Code | WrongProof::Password) => {
+                INVALID_CODE.problem("it is wrong, expired, or was used before")
+            }
+            Error::WrongProof(WrongProof::Passkey(_)) | Error::Passkey(_) => INVALID_PASSKEY
+                .problem("it is unknown here, or its signature is not for this sign-in"),
+            Error::WrongCode => {
+                Invalid::new("code.wrong", "is not the code that the app shows now").at("/code")
+            }
+            Error::NothingToConfirm => {
+                NOTHING_TO_CONFIRM.problem("ask for a new secret, then confirm it within 15 min")
+            }
+            Error::PasskeyRefused(reason) => PASSKEY_REFUSED.problem(reason.to_string()),
+            Error::PasskeyTaken => PASSKEY_TAKEN.problem("make another one"),
+            Error::TooManyPasskeys => TOO_MANY_PASSKEYS.problem("remove one first"),
+            Error::NoFactor => NO_FACTOR.problem("enrol one first"),
+            Error::FactorNotFound => FACTOR_NOT_FOUND.problem("no factor of yours is like this"),
+            Error::LastFactor => LAST_FACTOR.problem("enrol another one first"),
+            Error::StepUpRefused => STEP_UP_REFUSED.problem("check it, and try again"),
+            Error::SecondFactorNeeded => {
+                SECOND_FACTOR_NEEDED.problem("give a code, a recovery code or a passkey")
+            }
+            Error::StepUp(problem) => problem,
             Error::Contended => problem::CONFLICT.problem("try again"),
             Error::Invalid(problem) => problem,
             Error::Call(error) => passed_on(
@@ -105,4 +238,20 @@ impl From<Error> for Problem {
             Error::Keys(error) => Self::unavailable(error),
         }
     }
+}
+
+/// What the client needs to go on travels in the problem (RFC 9457, section 3.2).
+fn demanded(demand: &Demand) -> Problem {
+    let problem = match demand.purpose {
+        Purpose::SecondFactor => {
+            MFA_REQUIRED.problem("send it with the challenge to /api/v1/auth/login/mfa")
+        }
+        Purpose::Enrolment => MFA_ENROLLMENT_REQUIRED
+            .problem("enrol one with the challenge at /api/v1/auth/login/mfa/totp"),
+    };
+    let methods = serde_json::to_value(&demand.kinds).unwrap_or_default();
+    problem
+        .with("challenge", demand.challenge.expose())
+        .with("expires_in", LIFETIME.as_secs())
+        .with("methods", methods)
 }

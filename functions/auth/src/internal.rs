@@ -8,6 +8,7 @@ use kernel::{
     caller::Tenant,
     http::PathParams,
     id::{SessionId, TenantId, UserId},
+    origin::Origin,
     problem::Problem,
 };
 
@@ -25,10 +26,11 @@ pub fn router(service: Arc<Service>) -> Router {
 
 async fn session_status(
     State(service): State<Arc<Service>>,
+    origin: Origin,
     PathParams((tenant, user, session)): PathParams<(TenantId, UserId, SessionId)>,
 ) -> Result<Json<SessionStatus>, Problem> {
     let tenant = Tenant::of_internal_call(tenant);
-    Ok(Json(service.session_status(tenant, user, session).await?))
+    Ok(Json(service.session_status(&origin, tenant, user, session).await?))
 }
 
 async fn public_keys(State(service): State<Arc<Service>>) -> Result<Json<Jwks>, Problem> {

@@ -9,15 +9,23 @@
 
 mod api;
 mod authentication;
+mod challenge;
 mod consumer;
+mod device;
 mod error;
+mod factors;
+mod holder;
 mod internal;
 pub mod keys;
 mod lockout;
+mod passkey;
+mod recovery;
 mod refresh_token;
+mod sealing;
 mod service;
 mod session;
 mod store;
+mod totp;
 
 use std::sync::Arc;
 
@@ -29,12 +37,16 @@ use kernel::{
     cursor::Cursors,
     idempotency::Idempotency,
     module::Module,
+    remembered::{Memory, Remembered},
     secret::{Key, SecretStore},
+    step_up::RecentAuthentication,
 };
 
 use crate::{
+    holder::FactorKeys,
     keys::{AccessTokens, KeyRing},
     lockout::LockoutRules,
+    passkey::RelyingParty,
     refresh_token::RefreshTokens,
     service::{Lifetimes, Service},
     store::Store,
@@ -52,6 +64,8 @@ pub struct Ports {
     pub idempotency: Idempotency,
     /// Authenticates refresh tokens and derives each one's successor.
     pub refresh_key: Key,
+    /// Protects what people have enrolled beside their passwords.
+    pub factor_key: Key,
 }
 
 /// Builds the module.
@@ -74,8 +88,17 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         free_attempts: settings.get("auth.lockout.free_attempts"),
         max_delay_seconds: settings.get("auth.lockout.max_delay_seconds"),
     };
+    let step_up = RecentAuthentication::within_seconds(settings.get("auth.step_up_seconds"));
+    let tenants = Memory { seconds: settings.get("auth.tenant_cache_seconds"), entries: 10_000 };
+    let party = RelyingParty {
+        id: settings.get("auth.passkeys.domain"),
+        name: settings.get("auth.product_name"),
+        origins: settings.get("auth.passkeys.origins"),
+    };
     settings.finish()?;
+    let party = party.or_of(&issuer);
 
+    let clock = ports.clock.clone();
     let keys = Arc::new(KeyRing::new(ports.secrets, ports.clock.clone(), access_seconds));
     let service = Arc::new(Service {
         store: Store::new(ports.table.clone()),
@@ -89,6 +112,10 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         keys: keys.clone(),
         lifetimes,
         lockout,
+        factor_keys: FactorKeys::new(&ports.factor_key),
+        party,
+        step_up,
+        tenancies: Remembered::new("auth.tenants", tenants, clock),
     });
     let mut module = Module::new("auth", spec.version);
     module.api = api::router(service.clone());

@@ -1,9 +1,16 @@
 //! The use cases.
 
 mod access;
+mod admission;
+mod enrolment;
+mod passkeys;
+mod proofs;
 mod refresh;
+mod second_factor;
 mod sessions;
 mod sign_in;
+mod step_up;
+mod tenancy;
 
 use std::sync::Arc;
 
@@ -22,15 +29,26 @@ use kernel::{
     event::{Envelope, EventData},
     id::UserId,
     origin::Origin,
+    remembered::Remembered,
     secret::Secret,
+    step_up::RecentAuthentication,
     validate::Invalid,
 };
 
-pub use self::{access::SignedIn, sign_in::SignIn};
+pub use self::{
+    access::{Access, SignedIn},
+    admission::Demand,
+    enrolment::ShownTotp,
+    passkeys::{CreationOptions, RequestOptions},
+    sign_in::SignIn,
+    step_up::FreshProof,
+};
 use crate::{
     error::Error,
+    holder::FactorKeys,
     keys::{AccessTokens, KeyRing},
     lockout::LockoutRules,
+    passkey::RelyingParty,
     refresh_token::RefreshTokens,
     store::Store,
 };
@@ -79,6 +97,11 @@ pub struct Service {
     pub keys: Arc<KeyRing>,
     pub lifetimes: Lifetimes,
     pub lockout: LockoutRules,
+    pub factor_keys: FactorKeys,
+    pub party: RelyingParty,
+    pub step_up: RecentAuthentication,
+    /// What tenants demand.
+    pub tenancies: Remembered<Option<TenantView>>,
 }
 
 /// A request for an account.

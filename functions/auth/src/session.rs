@@ -58,13 +58,27 @@ pub struct Revocation {
     pub password_version: Option<u64>,
 }
 
+impl Revocation {
+    /// Ends everything up to a moment.
+    pub fn until(moment: Timestamp) -> Self {
+        Self { revoked_before: moment, kept_session: None, password_version: None }
+    }
+
+    /// Whether it ends what began then, with that password.
+    pub fn ends(&self, began: Timestamp, password_version: Option<u64>) -> bool {
+        let is_older = |(own, current): (u64, u64)| own < current;
+        // Nothing but a password can be older than the password.
+        began <= self.revoked_before
+            || password_version.zip(self.password_version).is_some_and(is_older)
+    }
+}
+
 impl Session {
     /// Whether the session still counts.
     pub fn is_active(&self, revocation: Option<&Revocation>, now: Timestamp) -> bool {
         let is_revoked = revocation.is_some_and(|revocation| {
             revocation.kept_session != Some(self.id)
-                && (self.created_at <= revocation.revoked_before
-                    || is_older(self.password_version, revocation.password_version))
+                && revocation.ends(self.created_at, self.password_version)
         });
         self.ended.is_none() && !is_revoked && now < self.expires_at
     }
@@ -82,11 +96,6 @@ impl Session {
             Use::Reuse
         }
     }
-}
-
-/// Whether a session began with a former password. One without a password did not.
-fn is_older(own: Option<u64>, current: Option<u64>) -> bool {
-    own.zip(current).is_some_and(|(own, current)| own < current)
 }
 
 /// What a refresh token is good for.
@@ -144,8 +153,7 @@ mod tests {
         assert!(!active.is_active(None, at(1_000)));
         let ended = Session { ended: Some(End::LoggedOut), ..active.clone() };
         assert!(!ended.is_active(None, at(60)));
-        let all =
-            Revocation { revoked_before: at(50), kept_session: None, password_version: None };
+        let all = Revocation::until(at(50));
         assert!(!active.is_active(Some(&all), at(60)));
         let others = Revocation { kept_session: Some(active.id), ..all };
         assert!(active.is_active(Some(&others), at(60)));
@@ -155,11 +163,8 @@ mod tests {
 
     #[test]
     fn a_session_of_a_former_password_is_over_however_late_it_began() {
-        let changed = |version| Revocation {
-            revoked_before: at(49),
-            kept_session: None,
-            password_version: Some(version),
-        };
+        let changed =
+            |version| Revocation { password_version: Some(version), ..Revocation::until(at(49)) };
         let session = session();
         assert!(session.is_active(Some(&changed(2)), at(60)), "it began with the new password");
         assert!(!session.is_active(Some(&changed(3)), at(60)));

@@ -7,6 +7,14 @@
 //! | when all of a user's sessions were ended | same partition / `REVOCATION` |
 //! | failed sign-ins of an address at a client | `FAILURES#{fingerprint}` / `failures` |
 //! | registrations with a key (`kernel::idempotency`) | `IDEMPOTENCY#{digest}` / `record` |
+//! | what a user has enrolled beside the password | `T#{tenant}#USER#{user}` / `FACTORS` |
+//! | where a user has signed in from | same partition / `DEVICES` |
+//! | refused proofs of a user, to be announced | same partition / `NOTICE` |
+//! | a sign-in that waits for its second factor | `CHALLENGE#{fingerprint}` / `challenge` |
+//! | a passkey's challenge | `CEREMONY#{fingerprint}` / `ceremony` |
+//! | nobody; keeps passkeys unique over the platform | `CREDENTIAL#{fingerprint}` / `guard` |
+
+mod factors;
 
 use aws::{Key, Query, Rows, Table, Write};
 use jiff::{SignedDuration, Timestamp};
@@ -16,9 +24,12 @@ use kernel::{
     id::{SessionId, UserId},
 };
 
+pub use self::factors::{Credential, CredentialConflict, FactorsChange};
 pub use aws::StoreError;
 
 use crate::{
+    device::Devices,
+    holder::Holder,
     lockout::Failures,
     refresh_token::Owner,
     session::{End, Revocation, Session},
@@ -36,30 +47,64 @@ pub struct Store {
 #[derive(Debug)]
 pub struct LostRace;
 
+/// What is stored with a new session.
+#[derive(Debug, Default)]
+pub struct Along<'a> {
+    /// The counter of wrong passwords that is forgotten.
+    pub cleared: Option<&'a str>,
+    pub devices: Option<&'a Devices>,
+    /// The challenge that it answers.
+    pub challenge: Option<&'a str>,
+    /// The factors that were used for it, or enrolled with it.
+    pub factors: Option<FactorsChange<'a>>,
+}
+
+/// Why a session was not stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionConflict {
+    /// The challenge was answered already.
+    ChallengeSpent,
+    /// The factors have changed since they were judged by.
+    FactorsChanged,
+}
+
 impl Store {
     pub fn new(table: Table) -> Self {
         Self { table }
     }
 
-    /// Stores a new session. With `cleared`, the failures counted before are forgotten with it.
+    /// Stores a new session and all that goes along with it.
     pub async fn create_session(
         &self,
         tenant: Tenant,
         session: &Session,
-        cleared: Option<&str>,
+        along: Along<'_>,
         events: &[Envelope],
-    ) -> Result<(), StoreError> {
+    ) -> Result<Result<(), SessionConflict>, StoreError> {
+        let Along { cleared, devices, challenge, factors } = along;
+        let holder = Holder { tenant: session.tenant_id, user: session.user_id };
         let key = session_key(tenant, session.user_id, session.id);
         let create = Write::put(key, session)
             .expires(afterlife(session.expires_at))
             .announce(events)
             .if_absent();
-        match cleared {
-            Some(counter) => {
-                let clear = Write::delete(failures_key(counter));
-                self.table.write_all(vec![create, clear]).await
-            }
-            None => self.table.write(create).await,
+        let guarded = [
+            challenge
+                .map(|token| (factors::spend_challenge(token), SessionConflict::ChallengeSpent)),
+            factors.map(|change| (change.write(holder), SessionConflict::FactorsChanged)),
+        ];
+        let (mut writes, rules): (Vec<_>, Vec<_>) = guarded.into_iter().flatten().unzip();
+        writes.push(create);
+        writes.extend(cleared.map(|counter| Write::delete(failures_key(counter))));
+        writes.extend(devices.map(|devices| factors::devices_write(holder, devices)));
+        let written = match <[Write; 1]>::try_from(writes) {
+            Ok([only]) => self.table.write(only).await,
+            Err(several) => self.table.write_all(several).await,
+        };
+        match written {
+            Ok(()) => Ok(Ok(())),
+            Err(StoreError::Condition(at)) if at < rules.len() => Ok(Err(rules[at])),
+            Err(error) => Err(error),
         }
     }
 
@@ -136,7 +181,10 @@ impl Store {
             None => write.if_absent(),
             Some(before) => write
                 .if_equals("revoked_before", &before.revoked_before.as_millisecond())
-                .if_equals("kept_session", &before.kept_session),
+                .if_equals("kept_session", &before.kept_session)
+                // Absent from records of before there was such a version.
+                .when("attribute_not_exists(#password_version) OR #password_version = :version")
+                .value(":version", &before.password_version),
         };
         tolerate_race(self.table.write(write).await)
     }

@@ -37,6 +37,10 @@ pub struct Account {
     pub roles: Vec<String>,
     /// Of the assignment that `roles` shows; 0 before the first one.
     pub roles_version: u64,
+    /// How often the password was replaced by its owner. Says of a sign-in which password it was checked
+    /// against, where its time cannot: of two things in one millisecond.
+    #[serde(default)]
+    pub password_version: u64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: u64,
@@ -92,6 +96,7 @@ impl Account {
             email_verified: false,
             roles: vec![MEMBER.name.to_owned()],
             roles_version: 0,
+            password_version: 0,
             created_at: now,
             updated_at: now,
             version: 1,
@@ -162,6 +167,12 @@ impl Account {
             self.roles = roles.to_vec();
             self.roles_version = version;
         }
+    }
+
+    /// Notes that there is a new password. Gives its version.
+    pub fn renew_password(&mut self) -> u64 {
+        self.password_version += 1;
+        self.password_version
     }
 
     /// Counts a change.

@@ -11,6 +11,7 @@ mod fuzz;
 mod inbox;
 mod isolation;
 mod repeats;
+mod second_factor;
 mod sign_in;
 mod target;
 mod tenants;

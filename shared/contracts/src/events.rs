@@ -39,6 +39,8 @@ pub fn catalogue() -> Vec<(&'static str, ShapeCheck)> {
         shape::<SessionRevoked>(),
         shape::<TokenReuseDetected>(),
         shape::<PasswordChanged>(),
+        shape::<MfaEnabled>(),
+        shape::<MfaDisabled>(),
         shape::<PasswordResetRequested>(),
         shape::<RoleCreated>(),
         shape::<RoleUpdated>(),

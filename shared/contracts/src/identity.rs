@@ -82,7 +82,13 @@ pub struct Credentials {
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum PasswordCheck {
     /// The right password. Whether the account may sign in is for the caller to decide.
-    Right { user: Box<User> },
+    Right {
+        user: Box<User>,
+        /// How often the password had been changed when it was read: a session remembers it, and ends
+        /// with any later change.
+        #[serde(default)]
+        password_version: u64,
+    },
     /// A wrong one; the account, if the address has one, is for the audit log only.
     Wrong { tenant_id: Option<TenantId>, user_id: Option<UserId> },
 }

@@ -11,6 +11,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 /// A kind of problem: its stable code, status and title. Each service lists its own as constants.
@@ -32,6 +33,7 @@ impl Kind {
             kind: self,
             detail: detail.into(),
             errors: Vec::new(),
+            extensions: Map::new(),
             headers: HeaderMap::new(),
             cause: None,
         }))
@@ -135,6 +137,10 @@ pub struct Document {
     /// What is wrong, field by field; only for bad input.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Violation>,
+    /// What this kind of problem says beyond that (RFC 9457, section 3.2).
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub extensions: Map<String, Value>,
 }
 
 /// An error on its way to the client. Boxed, as results carry problems all over the code.
@@ -146,6 +152,7 @@ struct Parts {
     kind: Kind,
     detail: String,
     errors: Vec<Violation>,
+    extensions: Map<String, Value>,
     headers: HeaderMap,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -205,6 +212,13 @@ impl Problem {
         self
     }
 
+    /// Says one thing more, as a member of its own.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0.extensions.insert(name.to_owned(), value.into());
+        self
+    }
+
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.cause = Some(cause.into());
@@ -237,6 +251,7 @@ impl Problem {
             code: self.0.kind.code.to_owned(),
             request_id: request_id.to_owned(),
             errors: self.0.errors.clone(),
+            extensions: self.0.extensions.clone(),
         }
     }
 

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 use super::{
     App,
     cookie::{self, Transport},
+    proof::SecondFactorProblem,
 };
 use crate::service::{SignIn, SignedIn};
 
@@ -53,10 +54,22 @@ pub struct TokenAnswer {
     /// At sign-in only.
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<User>,
+    /// When a factor was enrolled on the way. Shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_codes: Option<Vec<Secret>>,
 }
 
 /// Answers with the tokens, on the transport that the client asked for.
 pub fn answer(signed_in: SignedIn, transport: Transport) -> Response {
+    answer_with_codes(signed_in, transport, None)
+}
+
+/// The same with recovery codes.
+pub fn answer_with_codes(
+    signed_in: SignedIn,
+    transport: Transport,
+    recovery_codes: Option<Vec<Secret>>,
+) -> Response {
     let SignedIn { access_token, refresh_token, expires_in, refresh_expires_in, user } = signed_in;
     let cookie = match transport {
         Transport::Body => None,
@@ -68,6 +81,7 @@ pub fn answer(signed_in: SignedIn, transport: Transport) -> Response {
         token_type: "Bearer",
         expires_in,
         user,
+        recovery_codes,
     };
     let mut response = Json(body).into_response();
     if let Some(cookie) = cookie {
@@ -86,8 +100,18 @@ pub fn answer(signed_in: SignedIn, transport: Transport) -> Response {
     request_body = LoginBody,
     responses(
         (status = 200, description = "Signed in", body = TokenAnswer),
-        (status = 401, description = "`auth.invalid_credentials`"),
-        (status = 403, description = "`auth.email_not_verified`, `auth.suspended`; only after the right password"),
+        (
+            status = 401,
+            description = "`auth.invalid_credentials`; `auth.mfa_required` or \
+                `auth.mfa_enrollment_required` after the right password",
+            body = SecondFactorProblem,
+            content_type = "application/problem+json",
+        ),
+        (
+            status = 403,
+            description = "`auth.email_not_verified`, `auth.suspended`, `auth.tenant_suspended`; \
+                only after the right password",
+        ),
         (status = 429, description = "`auth.locked_out`"),
     ),
 )]

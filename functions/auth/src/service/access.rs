@@ -2,7 +2,9 @@ use contracts::{identity::User, sessions::AccessClaims};
 use kernel::secret::Secret;
 
 use super::Service;
-use crate::{authentication::Authentication, error::Error, refresh_token::RefreshToken, session::Session};
+use crate::{
+    authentication::Authentication, error::Error, refresh_token::RefreshToken, session::Session,
+};
 
 /// What a client gets when it signs in or refreshes.
 #[derive(Debug)]

@@ -25,11 +25,15 @@ impl Service {
         let origin = origin.acting_as(owner.user);
         for _ in 0..TRIES {
             // Roles first: a token must not be spent for an answer that cannot be given.
-            let (session, grants) = tokio::join!(
+            let (session, grants, tenancy) = tokio::join!(
                 self.active_session(owner),
                 self.authz.grants(&origin, owner.tenant(), owner.user),
+                self.tenancy(&origin, owner.tenant()),
             );
             let mut session = session?.ok_or(invalid("its session is over"))?;
+            if tenancy?.require_second_factor && !session.authentication.has_second_factor() {
+                return Err(invalid("its tenant demands a second factor by now"));
+            }
             let now = self.clock.now();
             let (successor, grants) =
                 match session.judge(&token.fingerprint(), self.lifetimes.grace(), now) {

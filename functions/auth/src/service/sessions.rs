@@ -2,7 +2,6 @@ use contracts::{
     events::{LoggedOut, RevocationReason, SessionRevoked},
     sessions::SessionStatus,
 };
-use jiff::Timestamp;
 use kernel::{
     caller::{Caller, Tenant},
     id::{SessionId, UserId},
@@ -32,44 +31,49 @@ impl Service {
 
     /// Ends all sessions of the caller.
     pub async fn logout_all(&self, caller: &Caller) -> Result<(), Error> {
-        let now = self.clock.now();
+        let wanted = Revocation::until(self.clock.now());
         let reason = RevocationReason::LogoutAll;
-        self.end_sessions(&caller.origin, caller.tenant, caller.user, now, None, reason).await
+        self.end_sessions(&caller.origin, caller.tenant, caller.user, wanted, reason).await
     }
 
     pub(super) async fn end_other_sessions(&self, caller: &Caller) -> Result<(), Error> {
-        let (now, kept) = (self.clock.now(), Some(caller.session));
+        let until_now = Revocation::until(self.clock.now());
+        let wanted = Revocation { kept_session: Some(caller.session), ..until_now };
         let reason = RevocationReason::PasswordChanged;
-        self.end_sessions(&caller.origin, caller.tenant, caller.user, now, kept, reason).await
+        self.end_sessions(&caller.origin, caller.tenant, caller.user, wanted, reason).await
     }
 
-    /// Ends all sessions of a user that began up to `moment`, but for the kept one. Idempotent.
+    /// Ends all sessions of a user that the revocation says. Idempotent.
     pub async fn end_sessions(
         &self,
         origin: &Origin,
         tenant: Tenant,
         user: UserId,
-        moment: Timestamp,
-        kept_session: Option<SessionId>,
+        wanted: Revocation,
         reason: RevocationReason,
     ) -> Result<(), Error> {
         for _ in 0..TRIES {
-            let (kept, before) = self.kept(tenant, user, kept_session).await?;
+            let (kept, before) = self.kept(tenant, user, wanted.kept_session).await?;
             // On record may be a later moment; whichever of the two keeps nothing wins.
+            let moment = wanted.revoked_before;
             let latest = before.map_or(moment, |before| before.revoked_before.max(moment));
-            let is_known = before.is_some_and(|before| {
+            let version = before.and_then(|b| b.password_version).max(wanted.password_version);
+            let is_announced = before.is_some_and(|before| {
                 before.revoked_before >= moment
-                    && (before.kept_session.is_none() || before.kept_session == kept_session)
+                    && (before.kept_session.is_none() || before.kept_session == wanted.kept_session)
             });
-            if is_known {
+            if is_announced && before.is_some_and(|before| before.password_version == version) {
                 return Ok(());
             }
-            let revocation =
-                Revocation { revoked_before: latest, kept_session: kept, password_version: None };
+            let revocation = Revocation {
+                revoked_before: latest,
+                kept_session: kept,
+                password_version: version,
+            };
             let revoked =
                 SessionRevoked { user_id: user, session_id: None, kept_session_id: kept, reason };
             let now = self.clock.now();
-            let event = event(now, tenant, origin, &revoked);
+            let news = (!is_announced).then(|| event(now, tenant, origin, &revoked));
             // The record is needed for as long as a session from before could live.
             let kept_until = now.saturating_add(self.lifetimes.refresh()).unwrap_or(now);
             let write = self.store.end_sessions_before(
@@ -78,7 +82,7 @@ impl Service {
                 before.as_ref(),
                 &revocation,
                 kept_until,
-                std::slice::from_ref(&event),
+                news.as_slice(),
             );
             if write.await?.is_ok() {
                 return Ok(());
@@ -154,13 +158,18 @@ impl Service {
     /// Whether a session still counts, for the authorizer.
     pub async fn session_status(
         &self,
+        origin: &Origin,
         tenant: Tenant,
         user: UserId,
         session: SessionId,
     ) -> Result<SessionStatus, Error> {
-        let (session, revocation) = self.store.session(tenant, user, session).await?;
+        let (found, is_tenant_active) = tokio::join!(
+            self.store.session(tenant, user, session),
+            self.is_tenant_active(origin, tenant),
+        );
+        let ((session, revocation), is_tenant_active) = (found?, is_tenant_active?);
         let now = self.clock.now();
         let is_active = session.is_some_and(|session| session.is_active(revocation.as_ref(), now));
-        Ok(SessionStatus { is_active })
+        Ok(SessionStatus { is_active: is_active && is_tenant_active })
     }
 }

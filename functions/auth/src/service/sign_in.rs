@@ -1,24 +1,17 @@
 use contracts::{
     PLATFORM_TENANT,
-    events::{LoginFailed, LoginFailure, LoginSucceeded},
-    identity::{Credentials, PasswordCheck, User, UserStatus},
+    events::{LoginFailed, LoginFailure},
+    identity::{Credentials, PasswordCheck},
 };
-use jiff::Timestamp;
 use kernel::{
     caller::Tenant,
-    id::{SessionId, TenantId, UserId},
+    id::{TenantId, UserId},
     origin::Origin,
     secret::Secret,
 };
 
-use super::{Service, SignedIn, event};
-use crate::{
-    authentication::Authentication,
-    error::Error,
-    lockout::counter_name,
-    refresh_token::{Owner, RefreshToken},
-    session::Session,
-};
+use super::{Service, SignedIn, admission::Proven, event, passkeys::refusal};
+use crate::{authentication::Authentication, error::Error, lockout::counter_name};
 
 /// A request to sign in.
 #[derive(Debug)]
@@ -55,73 +48,38 @@ impl Service {
                 self.note_failure(origin, &counter, tenant_id, user_id, reason).await?;
                 Err(Error::InvalidCredentials)
             }
-            PasswordCheck::Right { user } => {
-                self.admit(origin, *user, &counter, failures.is_some(), started).await
+            PasswordCheck::Right { user, password_version } => {
+                let proven = Proven {
+                    user: *user,
+                    authentication: Authentication::by_password(now),
+                    password_version: Some(password_version),
+                    started,
+                };
+                self.admit_by_password(origin, proven, &counter, failures.is_some()).await
             }
         }
     }
 
-    /// The password was right: makes the session, if the account's state allows one.
-    async fn admit(
+    /// The password was right: goes on, if the account's state allows it.
+    async fn admit_by_password(
         &self,
         origin: &Origin,
-        user: User,
+        proven: Proven,
         counter: &str,
         has_failed: bool,
-        started: Timestamp,
     ) -> Result<SignedIn, Error> {
-        let refusal = match user.status {
-            UserStatus::Active => None,
-            UserStatus::Pending => Some((LoginFailure::EmailNotVerified, Error::EmailNotVerified)),
-            UserStatus::Suspended => Some((LoginFailure::Suspended, Error::Suspended)),
-            UserStatus::Deleted => {
-                Some((LoginFailure::InvalidCredentials, Error::InvalidCredentials))
-            }
+        let (tenant, user) = (proven.user.tenant_id, proven.user.id);
+        let (reason, error) = match refusal(proven.user.status) {
+            Some(refusal) => refusal,
+            None => match self.admit(origin, proven, has_failed.then_some(counter)).await {
+                Err(Error::TenantSuspended) => {
+                    (LoginFailure::TenantSuspended, Error::TenantSuspended)
+                }
+                outcome => return outcome,
+            },
         };
-        if let Some((reason, error)) = refusal {
-            self.note_failure(origin, counter, Some(user.tenant_id), Some(user.id), reason).await?;
-            return Err(error);
-        }
-        // The password has proven the account, and the account names the tenant.
-        let tenant = Tenant::of_secret(user.tenant_id);
-        let grants = self.authz.grants(origin, tenant, user.id).await?;
-        let cleared = has_failed.then_some(counter);
-        let (session, token) =
-            self.create_session(origin, tenant, &user, cleared, started).await?;
-        self.issue(&session, grants.roles, token, Some(user)).await
-    }
-
-    async fn create_session(
-        &self,
-        origin: &Origin,
-        tenant: Tenant,
-        user: &User,
-        cleared: Option<&str>,
-        started: Timestamp,
-    ) -> Result<(Session, RefreshToken), Error> {
-        let now = self.clock.now();
-        let owner = Owner { tenant: user.tenant_id, user: user.id, session: SessionId::new() };
-        let token = self.refresh_tokens.first(owner);
-        let session = Session {
-            id: owner.session,
-            tenant_id: owner.tenant,
-            user_id: owner.user,
-            current: token.fingerprint(),
-            previous: None,
-            rotated_at: now,
-            created_at: started,
-            last_used_at: now,
-            authentication: Authentication::by_password(now),
-            password_version: None,
-            expires_at: self.lifetimes.refresh_until(started, now),
-            ip_address: origin.actor.ip_address.clone(),
-            user_agent: origin.actor.user_agent.clone(),
-            ended: None,
-        };
-        let data = LoginSucceeded { user_id: user.id, session_id: owner.session };
-        let event = event(now, tenant, &origin.acting_as(user.id), &data);
-        self.store.create_session(tenant, &session, cleared, &[event]).await?;
-        Ok((session, token))
+        self.note_failure(origin, counter, Some(tenant), Some(user), reason).await?;
+        Err(error)
     }
 
     /// Announces a failure and, if it was a guess, counts it, in one write.
@@ -144,7 +102,7 @@ impl Service {
 
 fn account_of(check: &PasswordCheck) -> (Option<TenantId>, Option<UserId>) {
     match check {
-        PasswordCheck::Right { user } => (Some(user.tenant_id), Some(user.id)),
+        PasswordCheck::Right { user, .. } => (Some(user.tenant_id), Some(user.id)),
         PasswordCheck::Wrong { tenant_id, user_id } => (*tenant_id, *user_id),
     }
 }

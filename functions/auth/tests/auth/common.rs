@@ -6,6 +6,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use aws_lc_rs::hmac;
 use contracts::{
     authz::{AssignRoles, Assignment, Authorization, Grants, ManageUser, SetStanding},
     identity::{
@@ -18,10 +19,12 @@ use jiff::{SignedDuration, Timestamp};
 use kernel::{
     caller::Tenant,
     client::CallError,
-    clock::ManualClock,
+    clock::{Clock, ManualClock},
     config::Sources,
     cursor::Cursors,
+    event::{Envelope, EventData},
     id::{SessionId, TenantId, UserId},
+    module::Module,
     origin::Origin,
     secret::{Key, Secret, SecretStore, SecretStoreError},
 };
@@ -36,6 +39,29 @@ pub struct World {
     pub user: Mutex<User>,
     pub registrations: Mutex<Vec<Registration>>,
     pub roles_are_down: Mutex<bool>,
+    pub password_version: Mutex<u64>,
+    pub tenant_status: Mutex<TenantStatus>,
+    pub settings: Mutex<TenantSettings>,
+    /// How often the tenant was asked for.
+    pub tenant_reads: Mutex<u32>,
+}
+
+impl World {
+    pub fn demand_second_factor(&self) {
+        self.settings.lock().unwrap().require_second_factor = true;
+    }
+
+    fn tenant(&self, id: TenantId) -> TenantView {
+        TenantView {
+            id,
+            name: "Demo".to_owned(),
+            slug: "demo".to_owned(),
+            status: *self.tenant_status.lock().unwrap(),
+            settings: *self.settings.lock().unwrap(),
+            created_at: Timestamp::UNIX_EPOCH,
+            version: 1,
+        }
+    }
 }
 
 #[async_trait]
@@ -56,7 +82,8 @@ impl Identities for World {
         } else if credentials.password.expose() != PASSWORD {
             PasswordCheck::Wrong { tenant_id: Some(user.tenant_id), user_id: Some(user.id) }
         } else {
-            PasswordCheck::Right { user: Box::new(user) }
+            let password_version = *self.password_version.lock().unwrap();
+            PasswordCheck::Right { user: Box::new(user), password_version }
         })
     }
 
@@ -137,7 +164,9 @@ impl Authorization for World {
 #[async_trait]
 impl Tenants for World {
     async fn find(&self, _: &Origin, id: TenantId) -> Result<Option<TenantView>, CallError> {
-        Ok(Some(tenant(id)).filter(|tenant| tenant.id == self.user.lock().unwrap().tenant_id))
+        *self.tenant_reads.lock().unwrap() += 1;
+        let own = self.user.lock().unwrap().tenant_id;
+        Ok(Some(self.tenant(id)).filter(|tenant| tenant.id == own))
     }
 
     async fn find_for_registration(
@@ -146,7 +175,7 @@ impl Tenants for World {
         slug: Option<&str>,
     ) -> Result<Option<TenantView>, CallError> {
         let id = self.user.lock().unwrap().tenant_id;
-        Ok(Some(tenant(id)).filter(|tenant| slug.is_none_or(|slug| slug == tenant.slug)))
+        Ok(Some(self.tenant(id)).filter(|tenant| slug.is_none_or(|slug| slug == tenant.slug)))
     }
 
     async fn ensure(
@@ -155,19 +184,7 @@ impl Tenants for World {
         id: TenantId,
         _: &EnsureTenant,
     ) -> Result<TenantView, CallError> {
-        Ok(tenant(id))
-    }
-}
-
-fn tenant(id: TenantId) -> TenantView {
-    TenantView {
-        id,
-        name: "Demo".to_owned(),
-        slug: "demo".to_owned(),
-        status: TenantStatus::Active,
-        settings: TenantSettings::default(),
-        created_at: Timestamp::UNIX_EPOCH,
-        version: 1,
+        Ok(self.tenant(id))
     }
 }
 
@@ -191,6 +208,7 @@ pub struct Test {
     pub app: App,
     /// A second instance on the same table.
     pub other: App,
+    pub module: Module,
     pub store: TestStore,
     pub world: Arc<World>,
     pub clock: ManualClock,
@@ -221,12 +239,17 @@ impl Test {
             user: Mutex::new(user),
             registrations: Mutex::default(),
             roles_are_down: Mutex::default(),
+            password_version: Mutex::default(),
+            tenant_status: Mutex::new(TenantStatus::Active),
+            settings: Mutex::default(),
+            tenant_reads: Mutex::default(),
         });
         let store = TestStore::open().await;
         let table = store.table("auth").await;
         let records = MortalRecords::new(table.clone());
         let secrets = Arc::new(MemorySecrets::default());
-        let (cursor_key, refresh_key) = (Key::random(), Key::random());
+        let (cursor_key, refresh_key, factor_key) = (Key::random(), Key::random(), Key::random());
+        let sources = Sources::empty().with("PLINTH_AUTH_TENANT_CACHE_SECONDS", "0");
         let instance = || {
             let ports = auth::Ports {
                 table: table.clone(),
@@ -238,11 +261,13 @@ impl Test {
                 cursors: Cursors::new(cursor_key.clone()),
                 idempotency: records.idempotency(&clock),
                 refresh_key: refresh_key.clone(),
+                factor_key: factor_key.clone(),
             };
-            App::new(&auth::module(&Sources::empty(), ports).unwrap())
+            auth::module(&sources, ports).unwrap()
         };
-        let (app, other) = (instance(), instance());
-        Self { app, other, store, world, clock, records, secrets }
+        let (module, other) = (instance(), App::new(&instance()));
+        let app = App::new(&module);
+        Self { app, other, module, store, world, clock, records, secrets }
     }
 
     pub fn advance(&self, seconds: i64) {
@@ -257,6 +282,77 @@ impl Test {
     pub async fn try_sign_in(&self, password: &str) -> testkit::Answer {
         let body = json!({"email": EMAIL, "password": password});
         self.app.post(&Person::anonymous(), "/api/v1/auth/login", &body).await
+    }
+
+    /// Signs in from another device.
+    pub async fn sign_in_with(&self, agent: &str) -> Value {
+        let body = json!({"email": EMAIL, "password": PASSWORD});
+        let (path, headers) = ("/api/v1/auth/login", [("user-agent", agent)]);
+        let nobody = Person::anonymous();
+        let call = self.app.call(&nobody, http::Method::POST, path, Some(&body), &headers);
+        call.await.expect(200)
+    }
+
+    pub async fn post(&self, person: &Person, path: &str, body: Value) -> testkit::Answer {
+        self.app.post(person, &format!("/api/v1/auth{path}"), &body).await
+    }
+
+    /// The same by somebody who is not signed in.
+    pub async fn public(&self, path: &str, body: Value) -> testkit::Answer {
+        self.post(&Person::anonymous(), path, body).await
+    }
+
+    pub async fn get(&self, person: &Person, path: &str) -> testkit::Answer {
+        self.app.get(person, &format!("/api/v1/auth{path}")).await
+    }
+
+    pub async fn delete(&self, person: &Person, path: &str) -> testkit::Answer {
+        self.app.delete(person, &format!("/api/v1/auth{path}")).await
+    }
+
+    /// Enrols an authenticator app. Gives its secret and the recovery codes.
+    pub async fn enroll_totp(&self, person: &Person) -> (AuthenticatorApp, Vec<String>) {
+        let shown = self.post(person, "/mfa/totp", json!({})).await.expect(201);
+        let app = AuthenticatorApp::new(&shown);
+        let body = json!({"code": app.code(&self.clock)});
+        let codes = self.post(person, "/mfa/totp/confirm", body).await.expect(200);
+        // The next code is one that was not used yet.
+        self.advance(30);
+        (app, texts(&codes["recovery_codes"]))
+    }
+
+    /// The challenge that a right password gets.
+    pub async fn challenge(&self) -> String {
+        let demanded = self.try_sign_in(PASSWORD).await.expect_problem(401, "auth.mfa_required");
+        demanded["challenge"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn give_code(&self, challenge: &str, code: &str) -> testkit::Answer {
+        self.public("/login/mfa", json!({"challenge": challenge, "code": code})).await
+    }
+
+    /// Hands the module an event as the bus does.
+    pub async fn consume<T: EventData>(&self, time: Timestamp, data: &T) {
+        let tenant = Tenant::of_internal_call(self.world.user.lock().unwrap().tenant_id);
+        let event = Envelope::new("identity", time, tenant, &Origin::system("test"), data);
+        self.module.consumer.as_ref().unwrap().consume(&event).await.unwrap();
+    }
+
+    /// What is stored of the user's factors.
+    pub async fn stored_factors(&self) -> Value {
+        let (tenant, user) = {
+            let user = self.world.user.lock().unwrap();
+            (user.tenant_id, user.id)
+        };
+        let key = aws::Key::new(format!("T#{tenant}#USER#{user}"), "FACTORS");
+        self.store.table("auth").await.get(&key).await.unwrap().unwrap()
+    }
+
+    /// The reasons of all refusals that were announced.
+    pub fn refusals(&self) -> Vec<String> {
+        let events = self.store.announced("auth");
+        let refused = events.iter().filter(|event| event.kind == "platform.auth.login_failed");
+        refused.map(|event| event.data["reason"].as_str().unwrap().to_owned()).collect()
     }
 
     pub async fn refresh(&self, token: &str) -> testkit::Answer {
@@ -275,6 +371,50 @@ impl Test {
         let answer = self.app.internal(http::Method::GET, &path, None).await.expect(200);
         answer["is_active"].as_bool().unwrap()
     }
+}
+
+/// An app that shows codes: RFC 6238 once more, by nothing of the code under test.
+pub struct AuthenticatorApp {
+    pub secret: Vec<u8>,
+}
+
+impl AuthenticatorApp {
+    pub fn new(shown: &Value) -> Self {
+        let text = shown["secret"].as_str().unwrap();
+        assert!(shown["otpauth_url"].as_str().unwrap().contains(text));
+        let bits: Vec<bool> = text
+            .chars()
+            .flat_map(|letter| {
+                let value = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".find(letter).unwrap();
+                (0..5).rev().map(move |bit| value >> bit & 1 == 1)
+            })
+            .collect();
+        let byte = |bits: &[bool]| bits.iter().fold(0, |byte, bit| byte << 1 | u8::from(*bit));
+        Self { secret: bits.chunks_exact(8).map(byte).collect() }
+    }
+
+    pub fn code(&self, clock: &ManualClock) -> String {
+        self.code_at(clock.now().as_second())
+    }
+
+    pub fn code_at(&self, second: i64) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &self.secret);
+        let tag = hmac::sign(&key, &(second / 30).to_be_bytes());
+        let at = usize::from(tag.as_ref()[19] & 15);
+        let word = u32::from_be_bytes(tag.as_ref()[at..at + 4].try_into().unwrap());
+        format!("{:06}", (word & 0x7fff_ffff) % 1_000_000)
+    }
+
+    /// Some code that is none of those that count now.
+    pub fn wrong_code(&self, clock: &ManualClock) -> String {
+        let now = clock.now().as_second();
+        let right: Vec<_> = [-30, 0, 30].map(|by| self.code_at(now + by)).into();
+        (0..).map(|n| format!("{n:06}")).find(|code| !right.contains(code)).unwrap()
+    }
+}
+
+pub fn texts(list: &Value) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
 }
 
 pub async fn refresh_at(app: &App, token: &str) -> testkit::Answer {

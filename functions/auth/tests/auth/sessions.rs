@@ -1,5 +1,8 @@
 //! Refresh tokens and sessions: who gets a successor, and what ends a family.
 
+use contracts::events::PasswordChanged;
+use kernel::clock::Clock;
+
 use crate::common::{Test, claims, person, refresh_at, session, token};
 use serde_json::json;
 use testkit::{Person, assert_cost};
@@ -169,6 +172,44 @@ async fn a_new_password_ends_the_other_sessions_only() {
     assert!(test.is_active(&one).await);
     assert!(!test.is_active(&two).await);
     test.refresh(&token(&one)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_sign_in_with_a_former_password_does_not_survive_its_reset_by_being_a_moment_later() {
+    let test = Test::start().await;
+    // The reset took its time stamp, then the sign-in was checked, then the reset was committed.
+    let stamped = test.clock.now();
+    test.advance(1);
+    let late = test.sign_in().await;
+    let user_id = test.world.user.lock().unwrap().id;
+    let changed = PasswordChanged { user_id, kept_session_id: None, password_version: 1 };
+    // With the new password, before the event arrives.
+    *test.world.password_version.lock().unwrap() = 1;
+    let fresh = test.sign_in().await;
+    test.consume(stamped, &changed).await;
+    assert!(!test.is_active(&late).await);
+    test.refresh(&token(&late)).await.expect_problem(401, "auth.invalid_refresh_token");
+    assert!(test.is_active(&fresh).await);
+    // The event may come twice.
+    let announced = test.store.announced_types("auth").len();
+    test.consume(stamped, &changed).await;
+    assert_eq!(test.store.announced_types("auth").len(), announced);
+}
+
+#[tokio::test]
+async fn the_event_of_a_changed_password_says_nothing_that_was_not_said() {
+    let test = Test::start().await;
+    let (one, two) = (test.sign_in().await, test.sign_in().await);
+    test.advance(1);
+    let body = json!({"current_password": "a", "new_password": "b"});
+    test.app.post(&person(&one), "/api/v1/auth/password/change", &body).await.expect(204);
+    let user_id = test.world.user.lock().unwrap().id;
+    let kept_session_id = Some(session(&one));
+    let changed = PasswordChanged { user_id, kept_session_id, password_version: 1 };
+    test.consume(test.clock.now(), &changed).await;
+    let announced = test.store.announced_types("auth");
+    assert_eq!(announced.iter().filter(|kind| kind.ends_with("session_revoked")).count(), 1);
+    assert!(test.is_active(&one).await && !test.is_active(&two).await);
 }
 
 #[tokio::test]

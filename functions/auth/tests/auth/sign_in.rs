@@ -22,11 +22,23 @@ async fn a_sign_in_gives_tokens_and_the_user() {
 }
 
 #[tokio::test]
-async fn a_sign_in_waits_for_two_table_calls_of_this_service() {
+async fn a_sign_in_waits_for_three_table_calls() {
     let test = Test::start().await;
     test.sign_in().await; // makes the signing key
-    // Failures are read while identity checks the password; then the session is written.
-    assert_cost(test.sign_in(), 2, 2).await;
+    // Failures are read while identity checks the password, factors and devices while authz says what
+    // the roles are; then the session is written.
+    assert_cost(test.sign_in(), 3, 3).await;
+}
+
+#[tokio::test]
+async fn an_unfamiliar_device_is_announced_once_and_the_first_of_all_is_not() {
+    let test = Test::start().await;
+    for agent in ["Firefox", "Firefox", "curl", "curl", "Firefox"] {
+        test.sign_in_with(agent).await;
+    }
+    let events = test.store.announced("auth");
+    let is_new: Vec<_> = events.iter().map(|event| event.data["is_new_device"] == true).collect();
+    assert_eq!(is_new, [false, false, true, false, false]);
 }
 
 #[tokio::test]

@@ -29,3 +29,11 @@ fn a_lost_role_stops_working_in_time_though_one_cache_fills_from_the_next() {
     let authz = default_of("authz", "authz.cache_seconds");
     assert!(gateway + authorizer + authz <= PROMISE_SECONDS, "{gateway} {authorizer} {authz}");
 }
+
+#[test]
+fn a_suspended_tenant_stops_working_in_time() {
+    let gateway = default_of_the_gateway();
+    let authorizer = default_of("authorizer", "authorizer.cache_seconds");
+    let auth = default_of("auth", "auth.tenant_cache_seconds");
+    assert!(gateway + authorizer + auth <= PROMISE_SECONDS, "{gateway} {authorizer} {auth}");
+}

@@ -31,7 +31,8 @@ impl Service {
                 if let Some(old) = password_hash.filter(|_| is_outdated) {
                     self.renew_hash(&account, &old, password).await;
                 }
-                Ok(PasswordCheck::Right { user: Box::new(account.view()) })
+                let password_version = account.password_version;
+                Ok(PasswordCheck::Right { user: Box::new(account.view()), password_version })
             }
             (found, _) => Ok(PasswordCheck::Wrong {
                 tenant_id: found.as_ref().map(|sign_in| sign_in.account.tenant_id),
@@ -79,7 +80,11 @@ impl Service {
             if account.status != UserStatus::Active {
                 return Err(Error::NotFound);
             }
-            let changed = PasswordChanged { user_id: user, kept_session_id: Some(*keep_session) };
+            let changed = PasswordChanged {
+                user_id: user,
+                kept_session_id: Some(*keep_session),
+                password_version: account.renew_password(),
+            };
             Ok(Change {
                 password: Some(NewHash { hash: Some(new_hash.clone()), replaced: hash.clone() }),
                 dropped_links: vec![Purpose::Reset],
@@ -128,7 +133,11 @@ impl Service {
             if !may_reset(account) {
                 return Err(Error::LinkInvalid);
             }
-            let changed = PasswordChanged { user_id: account.id, kept_session_id: None };
+            let changed = PasswordChanged {
+                user_id: account.id,
+                kept_session_id: None,
+                password_version: account.renew_password(),
+            };
             let mut events = vec![self.event(tenant, &origin, &changed)];
             if account.verify() {
                 let verified = UserVerified { user_id: account.id };

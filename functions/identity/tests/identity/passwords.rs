@@ -86,6 +86,14 @@ async fn a_changed_password_ends_the_other_sessions() {
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].kind, "platform.auth.password_changed");
     assert!(events[0].data["kept_session_id"].is_string());
+    // A sign-in that was checked against the former password a moment before says so.
+    assert_eq!(user_check_version(&world).await, 1);
+    assert_eq!(events[0].data["password_version"], 1);
+}
+
+async fn user_check_version(world: &World) -> u64 {
+    let right = world.check("ada@example.org", OTHER_PASSWORD).await;
+    right["password_version"].as_u64().unwrap()
 }
 
 #[tokio::test]

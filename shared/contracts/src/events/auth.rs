@@ -12,6 +12,9 @@ use super::Contact;
 pub struct LoginSucceeded {
     pub user_id: UserId,
     pub session_id: SessionId,
+    /// Whether its user has signed in before, but never with such a client from such a network.
+    #[serde(default)]
+    pub is_new_device: bool,
 }
 
 /// Why a sign-in was refused.
@@ -24,6 +27,13 @@ pub enum LoginFailure {
     Suspended,
     /// Too many wrong passwords just before.
     LockedOut,
+    TenantSuspended,
+    /// The password was right; the code, recovery code or passkey after it was not.
+    InvalidSecondFactor,
+    /// A passkey's signature did not hold.
+    InvalidPasskey,
+    /// A passkey's counter went backwards: somebody has a copy of it.
+    PasskeyCloned,
 }
 
 /// A sign-in was refused.
@@ -84,6 +94,35 @@ pub struct TokenReuseDetected {
 pub struct PasswordChanged {
     pub user_id: UserId,
     pub kept_session_id: Option<SessionId>,
+    /// Of the new password. Sessions that began with an earlier one end, whenever they began.
+    #[serde(default)]
+    pub password_version: u64,
+}
+
+/// What proves who somebody is, beside their password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Factor {
+    /// An authenticator app.
+    Totp,
+    Passkey,
+    RecoveryCodes,
+}
+
+/// Somebody enrolled a factor, or got new recovery codes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MfaEnabled {
+    pub user_id: UserId,
+    pub factor: Factor,
+}
+
+/// Somebody removed a factor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MfaDisabled {
+    pub user_id: UserId,
+    pub factor: Factor,
 }
 
 /// Somebody asked for a link to set a new password.
@@ -143,6 +182,24 @@ impl EventData for TokenReuseDetected {
 
 impl EventData for PasswordChanged {
     const TYPE: &'static str = "platform.auth.password_changed";
+    const RESOURCE: &'static str = "user";
+
+    fn subject_id(&self) -> String {
+        self.user_id.to_string()
+    }
+}
+
+impl EventData for MfaEnabled {
+    const TYPE: &'static str = "platform.auth.mfa_enabled";
+    const RESOURCE: &'static str = "user";
+
+    fn subject_id(&self) -> String {
+        self.user_id.to_string()
+    }
+}
+
+impl EventData for MfaDisabled {
+    const TYPE: &'static str = "platform.auth.mfa_disabled";
     const RESOURCE: &'static str = "user";
 
     fn subject_id(&self) -> String {
