@@ -30,7 +30,8 @@ impl Story {
         let fixture = Fixture::new().await;
         let (ada, grace) = (UserId::new(), UserId::new());
         let tenant = fixture.tenant;
-        let signed_in = LoginSucceeded { user_id: ada, session_id: SessionId::new() };
+        let signed_in =
+            LoginSucceeded { user_id: ada, session_id: SessionId::new(), is_new_device: false };
         let mut events = vec![
             event(tenant, &origin(ada), &signed_in),
             role_created(tenant, grace, "editor"),
