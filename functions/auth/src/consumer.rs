@@ -1,9 +1,11 @@
-//! Ends sessions when something elsewhere demands it.
+//! Ends sessions, and forgets, when something elsewhere demands it.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use contracts::events::{PasswordChanged, RevocationReason, UserDeleted, UserSuspended};
+use contracts::events::{
+    PasswordChanged, RevocationReason, TenantUpdated, UserDeleted, UserSuspended,
+};
 use kernel::{
     caller::Tenant,
     event::{ConsumeError, Consumer, Envelope, EventData},
@@ -12,7 +14,8 @@ use kernel::{
 
 use crate::{service::Service, session::Revocation};
 
-/// Ends a user's sessions after a change of password, a suspension or a deletion.
+/// Ends a user's sessions after a change of password, a suspension or a deletion, and forgets what a
+/// tenant demanded before it was changed.
 pub struct EndSessions(pub Arc<Service>);
 
 #[async_trait]
@@ -33,6 +36,10 @@ impl Consumer for EndSessions {
         } else if let Some(deleted) = parse::<UserDeleted>(event)? {
             let wanted = Revocation::until(self.0.clock.now());
             self.end(event, deleted.user_id, wanted, RevocationReason::UserDeleted).await
+        } else if parse::<TenantUpdated>(event)?.is_some() {
+            // Where all is one process, at once. Other instances remember until the time is over.
+            self.0.forget_tenancy(Tenant::of_event(event)).await;
+            Ok(())
         } else {
             Ok(())
         }

@@ -227,9 +227,8 @@ impl From<Error> for Problem {
             Error::SecondFactorNeeded => {
                 SECOND_FACTOR_NEEDED.problem("give a code, a recovery code or a passkey")
             }
-            Error::StepUp(problem) => problem,
             Error::Contended => problem::CONFLICT.problem("try again"),
-            Error::Invalid(problem) => problem,
+            Error::Invalid(problem) | Error::StepUp(problem) => problem,
             Error::Call(error) => passed_on(
                 error,
                 &[problem::INVALID, contracts::identity::WRONG_PASSWORD, contracts::identity::BUSY],

@@ -101,7 +101,7 @@ pub struct Passkey {
 #[derive(Debug, Clone)]
 pub struct Attestation {
     pub client_data: Vec<u8>,
-    pub attestation_object: Vec<u8>,
+    pub object: Vec<u8>,
     pub transports: Vec<String>,
 }
 
@@ -134,7 +134,7 @@ impl Passkey {
         check_client_data(&attestation.client_data, Type::Create, challenge, party)?;
         // Steps 12 and 13. What the attestation statement claims (steps 21 to 24) was not asked for
         // and is not believed: every format is taken for `none`.
-        let data = authenticator_data::of_attestation(&attestation.attestation_object)?;
+        let data = authenticator_data::of_attestation(&attestation.object)?;
         let data = AuthenticatorData::parse(&data)?;
         // Steps 14 to 19.
         data.check(party)?;

@@ -19,7 +19,7 @@ const MAX_CODE: usize = 64;
 const MAX_PASSWORD: usize = 1024;
 
 /// The ways to prove who somebody is, of which a request gives one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Given {
     pub password: Option<Secret>,
     pub code: Option<Secret>,

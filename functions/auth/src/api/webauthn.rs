@@ -190,11 +190,11 @@ impl AttestationBody {
             violations.field(&format!("{at}/response/{name}"), bytes(text)).unwrap_or_default()
         };
         let client_data = member("clientDataJSON", &client_data_json);
-        let attestation_object = member("attestationObject", &attestation_object);
+        let object = member("attestationObject", &attestation_object);
         violations.finish()?;
         let is_known = |transport: &&str| transports.iter().any(|given| given == transport);
         let transports = TRANSPORTS.into_iter().filter(is_known).map(ToOwned::to_owned);
-        Ok(Attestation { client_data, attestation_object, transports: transports.collect() })
+        Ok(Attestation { client_data, object, transports: transports.collect() })
     }
 }
 

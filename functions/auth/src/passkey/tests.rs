@@ -45,7 +45,7 @@ fn attestation() -> (String, Attestation) {
     ];
     let attestation = Attestation {
         client_data: client_data.into_bytes(),
-        attestation_object: hex(&object.concat()),
+        object: hex(&object.concat()),
         transports: Vec::new(),
     };
     (challenge.to_owned(), attestation)

@@ -15,13 +15,18 @@ impl Service {
         tenant: Tenant,
     ) -> Result<TenantSettings, Error> {
         let read = async || self.tenants.find(origin, tenant.id()).await;
-        let found = self.tenancies.get(format!("tenant:{tenant}"), read).await;
+        let found = self.tenancies.get(key(tenant), read).await;
         let found = found.map_err(|error: Arc<CallError>| CallError::Unavailable {
             service: "tenant",
             reason: error.to_string(),
         })?;
         let active = found.filter(|tenant| tenant.status == TenantStatus::Active);
         active.map(|tenant| tenant.settings).ok_or(Error::TenantSuspended)
+    }
+
+    /// The tenant has changed: the next one to ask reads it.
+    pub async fn forget_tenancy(&self, tenant: Tenant) {
+        self.tenancies.forget(&key(tenant)).await;
     }
 
     pub(super) async fn is_tenant_active(
@@ -35,4 +40,8 @@ impl Service {
             Err(error) => Err(error),
         }
     }
+}
+
+fn key(tenant: Tenant) -> String {
+    format!("tenant:{tenant}")
 }

@@ -40,6 +40,9 @@ impl Test {
 
 const START: &str = "/api/v1/auth/passkey/login/start";
 
+/// Makes something wrong with a credential.
+type Change = fn(&Value) -> Value;
+
 /// Changes bytes of a member of the response.
 fn tampered(credential: &Value, member: &str, change: impl Fn(&mut Vec<u8>)) -> Value {
     let mut credential = credential.clone();
@@ -139,7 +142,6 @@ async fn a_signature_that_is_not_quite_right_is_refused() {
     let elsewhere = "http://localhost:9999";
     let other_origin = browser.sign(elsewhere, &test.sign_in_options().await);
     test.finish_sign_in(other_origin).await.expect_problem(401, "auth.invalid_passkey");
-    type Change = fn(&Value) -> Value;
     let changes: [(&str, Change); 11] = [
         ("origin", |c| with_client_data(c, "origin", &json!("https://evil.example"))),
         ("type", |c| with_client_data(c, "type", &json!("webauthn.create"))),
@@ -174,7 +176,6 @@ async fn an_attestation_that_is_not_quite_right_is_refused() {
     let test = Test::start().await;
     let ada = person(&test.sign_in().await);
     let start = || test.post(&ada, "/passkeys/registration/start", json!({}));
-    type Change = fn(&Value) -> Value;
     let changes: [(&str, Change); 6] = [
         ("origin", |c| with_client_data(c, "origin", &json!("https://evil.example"))),
         ("type", |c| with_client_data(c, "type", &json!("webauthn.get"))),

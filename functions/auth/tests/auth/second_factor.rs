@@ -1,6 +1,10 @@
 //! Authenticator apps, recovery codes, and the sign-in that asks for them.
 
-use contracts::{events::PasswordChanged, identity::UserStatus, tenant::TenantStatus};
+use contracts::{
+    events::{PasswordChanged, TenantUpdated},
+    identity::UserStatus,
+    tenant::TenantStatus,
+};
 use kernel::clock::Clock;
 use serde_json::{Value, json};
 use testkit::Person;
@@ -310,6 +314,25 @@ async fn a_suspended_tenant_shows_only_after_the_right_password_and_stops_everyt
     assert_eq!(test.refusals(), ["invalid_credentials", "tenant_suspended"]);
     *test.world.tenant_status.lock().unwrap() = TenantStatus::Active;
     test.refresh(&token(&before)).await.expect(200);
+}
+
+#[tokio::test]
+async fn what_a_tenant_demands_is_remembered_for_a_while_and_until_it_changes() {
+    let test = Test::with_tenant_memory(20).await;
+    let reads = || *test.world.tenant_reads.lock().unwrap();
+    test.sign_in().await;
+    test.sign_in().await;
+    assert_eq!(reads(), 1);
+    test.world.demand_second_factor();
+    test.sign_in().await;
+    let tenant_id = test.world.user.lock().unwrap().tenant_id;
+    test.consume(test.clock.now(), &TenantUpdated { tenant_id, changed: Vec::new() }).await;
+    let demand = "auth.mfa_enrollment_required";
+    test.try_sign_in(PASSWORD).await.expect_problem(401, demand);
+    assert_eq!(reads(), 2);
+    test.advance(20);
+    test.try_sign_in(PASSWORD).await.expect_problem(401, demand);
+    assert_eq!(reads(), 3);
 }
 
 #[tokio::test]

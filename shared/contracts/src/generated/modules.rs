@@ -124,6 +124,7 @@ pub const MODULES: &[ModuleSpec] = &[
             "platform.auth.password_changed",
             "platform.user.suspended",
             "platform.user.deleted",
+            "platform.tenant.updated",
         ],
         jobs: &[],
         schedules: &[],
