@@ -54,6 +54,7 @@ impl Composition {
             clock: clock.clone(),
             cursors: Cursors::new(platform_key(&*secrets, "cursors").await?),
             refresh_key: platform_key(&*secrets, "refresh").await?,
+            federation_key: platform_key(&*secrets, "federation").await?,
             link_key: platform_key(&*secrets, "links").await?,
             secrets: secrets.clone(),
             transport: transport.clone(),
@@ -120,6 +121,7 @@ struct Parts<'a> {
     clock: Arc<dyn Clock>,
     cursors: Cursors,
     refresh_key: Key,
+    federation_key: Key,
     link_key: Key,
     transport: Arc<dyn Transport>,
 }
@@ -175,6 +177,7 @@ impl Parts<'_> {
                 clock: clock.clone(),
                 cursors: cursors.clone(),
                 refresh_key: self.refresh_key.clone(),
+                federation_key: self.federation_key.clone(),
             },
         )?;
         Ok(vec![audit, authz, tenant, identity, auth])
