@@ -10,11 +10,12 @@ use crate::target::Target;
 fn body(method: &str, path: &str) -> Option<serde_json::Value> {
     match (method, path) {
         ("PATCH", "/api/v1/users/{id}") => Some(json!({"first_name": "Taken over"})),
-        ("PATCH", "/api/v1/tenants/{id}") => Some(json!({"name": "Taken over"})),
+        ("PATCH", "/api/v1/tenants/{id}" | "/api/v1/auth/providers/{id}") => {
+            Some(json!({"name": "Taken over"}))
+        }
         ("PUT", "/api/v1/users/{id}/roles") => Some(json!({"roles": ["member"]})),
         ("PATCH", "/api/v1/roles/{id}") => Some(json!({"description": "Taken over"})),
         ("PUT", "/api/v1/roles/{id}/permissions") => Some(json!({"permissions": []})),
-        ("PATCH", "/api/v1/auth/providers/{id}") => Some(json!({"name": "Taken over"})),
         ("POST" | "PUT" | "PATCH", _) => Some(json!({})),
         _ => None,
     }

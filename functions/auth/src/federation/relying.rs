@@ -88,32 +88,6 @@ impl RelyingParty {
         outcome.map_err(|refusal| Refusal::shared(&refusal))
     }
 
-    /// Where the browser asks for a code (RFC 6749, section 4.1.1; RFC 7636, section 4.3).
-    pub fn authorization_url(
-        &self,
-        endpoints: &Endpoints,
-        provider: &Provider,
-        state: &Sealed,
-        secrets: &Secrets,
-        redirect_uri: &str,
-    ) -> Url {
-        let mut url = endpoints.authorization.clone();
-        // The same transformation: SHA-256 in base64url.
-        let challenge = fingerprint(secrets.code_verifier.expose());
-        url.query_pairs_mut()
-            .append_pair("response_type", "code")
-            .append_pair("client_id", &provider.settings.client_id)
-            .append_pair("redirect_uri", redirect_uri)
-            .append_pair("scope", &provider.settings.scopes.join(" "))
-            .append_pair("state", state.as_str())
-            .append_pair("code_challenge", &challenge)
-            .append_pair("code_challenge_method", "S256");
-        if matches!(endpoints.profile, ProfileSource::OpenId { .. }) {
-            url.query_pairs_mut().append_pair("nonce", &secrets.nonce);
-        }
-        url
-    }
-
     /// Exchanges the code, and finds out whom it stands for.
     pub async fn identify(&self, exchange: &Exchange<'_>) -> Result<Person, Refusal> {
         let endpoints = self.endpoints(exchange.provider).await?;
@@ -128,7 +102,7 @@ impl RelyingParty {
                     }
                     _ => None,
                 };
-                Ok(claims.into_person(preset, more))
+                Ok(claims.into_person(preset, more.as_ref()))
             }
             ProfileSource::Github { user, emails } => {
                 let token = &tokens.access_token;
@@ -210,6 +184,31 @@ impl RelyingParty {
         serde_json::from_slice(answer.body())
             .map_err(|_| Refusal::Unavailable(format!("{what} does not say what it should")))
     }
+}
+
+/// Where the browser asks for a code (RFC 6749, section 4.1.1; RFC 7636, section 4.3).
+pub fn authorization_url(
+    endpoints: &Endpoints,
+    provider: &Provider,
+    state: &Sealed,
+    secrets: &Secrets,
+    redirect_uri: &str,
+) -> Url {
+    let mut url = endpoints.authorization.clone();
+    // The same transformation: SHA-256 in base64url.
+    let challenge = fingerprint(secrets.code_verifier.expose());
+    url.query_pairs_mut()
+        .append_pair("response_type", "code")
+        .append_pair("client_id", &provider.settings.client_id)
+        .append_pair("redirect_uri", redirect_uri)
+        .append_pair("scope", &provider.settings.scopes.join(" "))
+        .append_pair("state", state.as_str())
+        .append_pair("code_challenge", &challenge)
+        .append_pair("code_challenge_method", "S256");
+    if matches!(endpoints.profile, ProfileSource::OpenId { .. }) {
+        url.query_pairs_mut().append_pair("nonce", &secrets.nonce);
+    }
+    url
 }
 
 /// RFC 6749, section 4.1.3; RFC 7636, section 4.5.

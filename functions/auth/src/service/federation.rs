@@ -22,7 +22,7 @@ use crate::{
         person::Person,
         provider::{Provider, ProviderSlug},
         refusal::Refusal,
-        relying::{Exchange, RelyingParty},
+        relying::{Exchange, RelyingParty, authorization_url},
         return_to::{ReturnOrigins, ReturnTo},
         sealing::Sealer,
     },
@@ -133,8 +133,7 @@ impl Service {
         let begun = attempts.begin(tenant.id(), &provider, return_to, browser, now);
         let redirect_uri = self.federation.callback_url(tenant, &provider.slug);
         let (state, secrets) = (&begun.state, &begun.secrets);
-        let location =
-            relying.authorization_url(&endpoints, &provider, state, secrets, &redirect_uri);
+        let location = authorization_url(&endpoints, &provider, state, secrets, &redirect_uri);
         Ok(Begun { location, browser: begun.browser })
     }
 

@@ -11,6 +11,9 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { Provider } from 'oidc-provider';
 
+// Its notices do not belong into our answers.
+console.info = console.error;
+
 const [clientId, clientSecret, redirectUri] = process.argv.slice(2);
 
 function signingKey() {

@@ -37,7 +37,7 @@ async fn the_provider_is_asked_for_a_code_with_everything_that_binds_it() {
     }
     assert!(one.cookie.starts_with("__Host-plinth_federation="));
     let answer = house.start("tenant=demo", "").await;
-    let cookie = text(&answer, http::header::SET_COOKIE);
+    let cookie = text(&answer, &http::header::SET_COOKIE);
     for attribute in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=600"] {
         assert!(cookie.contains(attribute), "{cookie}");
     }
@@ -111,7 +111,7 @@ async fn clocks_may_be_a_minute_apart_and_optional_claims_may_be_missing() {
         json!({"iat": now + 60}),
         json!({"nbf": now + 60}),
         json!({"at_hash": null}),
-        json!({"exp": now as f64 + 0.5}),
+        serde_json::from_str(&format!(r#"{{"exp": {now}.5}}"#)).unwrap(),
         json!({"aud": ["plinth at idp"]}),
         json!({"aud": ["plinth at idp", "b"], "azp": "plinth at idp"}),
     ] {

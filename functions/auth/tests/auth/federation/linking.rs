@@ -253,8 +253,8 @@ impl House {
     async fn start_at(&self, slug: &str) -> super::Browser {
         let path = format!("/api/v1/auth/oidc/{slug}/start?tenant=demo");
         let answer = self.test.app.get(&Person::anonymous(), &path).await;
-        let location = super::text(&answer, http::header::LOCATION);
-        let cookie = super::text(&answer, http::header::SET_COOKIE);
+        let location = super::text(&answer, &http::header::LOCATION);
+        let cookie = super::text(&answer, &http::header::SET_COOKIE);
         let cookie = cookie.split(';').next().unwrap().to_owned();
         super::Browser { location: location.parse().unwrap(), cookie }
     }

@@ -77,8 +77,8 @@ impl House {
 
     async fn begin(&self, query: &str) -> Browser {
         let answer = self.start(query, "").await;
-        let location = text(&answer, header::LOCATION);
-        let cookie = text(&answer, header::SET_COOKIE);
+        let location = text(&answer, &header::LOCATION);
+        let cookie = text(&answer, &header::SET_COOKIE);
         answer.expect(302);
         let cookie = cookie.split(';').next().unwrap().to_owned();
         Browser { location: Url::parse(&location).unwrap(), cookie }
@@ -130,8 +130,8 @@ impl House {
     }
 }
 
-fn text(answer: &Answer, name: header::HeaderName) -> String {
-    let value = answer.headers.get(&name);
+fn text(answer: &Answer, name: &header::HeaderName) -> String {
+    let value = answer.headers.get(name);
     let value = value.unwrap_or_else(|| panic!("no {name} in {} {:#}", answer.status, answer.body));
     value.to_str().unwrap().to_owned()
 }

@@ -115,8 +115,8 @@ async fn with_an_application_the_token_travels_in_the_cookie_and_never_in_the_ad
     let house = House::with_provider(json!({})).await;
     let query = format!("tenant=demo&return_to={}", percent(APPLICATION));
     let answer = house.sign_in_with(&query).await;
-    assert_eq!(text(&answer, header::LOCATION), APPLICATION);
-    let cookie = text(&answer, header::SET_COOKIE);
+    assert_eq!(text(&answer, &header::LOCATION), APPLICATION);
+    let cookie = text(&answer, &header::SET_COOKIE);
     assert!(cookie.starts_with("__Host-plinth_refresh="), "{cookie}");
     assert!(cookie.contains("SameSite=Strict") && cookie.contains("HttpOnly"));
     assert_eq!(answer.clone().expect(302), serde_json::Value::Null);
@@ -138,7 +138,7 @@ async fn with_an_application_a_refusal_leads_there_with_its_code() {
     house.test.world.user.lock().unwrap().email = "somebody@example.org".to_owned();
     let answer = house.sign_in_with(&query).await;
     assert_eq!(
-        text(&answer, header::LOCATION),
+        text(&answer, &header::LOCATION),
         format!("{APPLICATION}&error=auth.federation_not_allowed")
     );
     assert!(!answer.headers.contains_key(header::SET_COOKIE));
@@ -199,8 +199,8 @@ async fn two_tabs_of_a_browser_do_not_disturb_each_other() {
     let house = House::with_provider(json!({})).await;
     let first = house.begin("tenant=demo").await;
     let answer = house.start("tenant=demo", &first.cookie).await;
-    assert!(text(&answer, header::SET_COOKIE).starts_with(&first.cookie));
-    let location = text(&answer, header::LOCATION).parse().unwrap();
+    assert!(text(&answer, &header::SET_COOKIE).starts_with(&first.cookie));
+    let location = text(&answer, &header::LOCATION).parse().unwrap();
     let second = super::Browser { location, cookie: first.cookie.clone() };
     for browser in [&second, &first] {
         let parameters = house.answer_to(browser);
@@ -209,9 +209,9 @@ async fn two_tabs_of_a_browser_do_not_disturb_each_other() {
     }
     // What is no key of ours is replaced.
     let answer = house.start("tenant=demo", "__Host-plinth_federation=chosen").await;
-    assert!(!text(&answer, header::SET_COOKIE).contains("chosen"));
+    assert!(!text(&answer, &header::SET_COOKIE).contains("chosen"));
 }
 
 fn percent(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
