@@ -26,6 +26,16 @@ run: cargo ## Run the whole platform on http://localhost:8080 (PORT=, DATA=)
 test: cargo ## Run every test that needs no cloud
 	cargo test --locked --workspace
 
+PROVIDER := local/tests/federation/provider
+
+.PHONY: federation-test
+federation-test: cargo $(PROVIDER)/node_modules/.package-lock.json ## Sign in by a certified OpenID provider (needs Node.js)
+	cargo test --locked --workspace --test e2e -- --ignored federation
+
+$(PROVIDER)/node_modules/.package-lock.json: $(PROVIDER)/package-lock.json
+	@command -v npm >/dev/null || { echo 'Node.js is missing (20 or later, with npm): install it from https://nodejs.org, then try again.'; exit 1; }
+	cd $(PROVIDER) && npm ci && touch node_modules/.package-lock.json
+
 .PHONY: lint
 lint: cargo lint-template ## Check formatting, lints, manifests and templates
 	cargo fmt --all --check

@@ -57,6 +57,7 @@ impl Composition {
             cursors: Cursors::new(platform_key(&*secrets, "cursors").await?),
             idempotency_key: platform_key(&*secrets, "idempotency").await?,
             refresh_key: platform_key(&*secrets, "refresh").await?,
+            federation_key: platform_key(&*secrets, "federation").await?,
             link_key: platform_key(&*secrets, "links").await?,
             secrets: secrets.clone(),
             transport: transport.clone(),
@@ -129,6 +130,7 @@ struct Parts<'a> {
     cursors: Cursors,
     idempotency_key: Key,
     refresh_key: Key,
+    federation_key: Key,
     link_key: Key,
     transport: Arc<dyn Transport>,
 }
@@ -192,6 +194,7 @@ impl Parts<'_> {
                 cursors: cursors.clone(),
                 idempotency: self.idempotency("auth").await?,
                 refresh_key: self.refresh_key.clone(),
+                federation_key: self.federation_key.clone(),
             },
         )?;
         let mut modules = vec![audit, authz, tenant, identity, auth];

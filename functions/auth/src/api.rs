@@ -2,10 +2,13 @@
 
 mod change_password;
 mod cookie;
+mod federation;
 mod get_jwks;
 mod get_me;
+mod identities;
 mod login;
 mod logout;
+mod providers;
 mod refresh;
 mod register;
 mod sessions;
@@ -31,5 +34,15 @@ pub fn router(service: Arc<Service>) -> OpenApiRouter {
         .routes(routes!(get_me::get_me))
         .routes(routes!(change_password::change_password))
         .routes(routes!(get_jwks::get_jwks))
+        .routes(routes!(providers::create_provider, providers::list_providers))
+        .routes(routes!(
+            providers::get_provider,
+            providers::update_provider,
+            providers::delete_provider
+        ))
+        .routes(routes!(federation::begin_federation))
+        .routes(routes!(federation::finish_federation))
+        .routes(routes!(identities::list_identities))
+        .routes(routes!(identities::unlink_identity))
         .with_state(service)
 }

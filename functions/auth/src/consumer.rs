@@ -27,6 +27,9 @@ impl Consumer for EndSessions {
             let reason = RevocationReason::UserSuspended;
             self.end(event, suspended.user_id, self.0.clock.now(), None, reason).await
         } else if let Some(deleted) = parse::<UserDeleted>(event)? {
+            let (origin, tenant) = (event.origin(), Tenant::of_event(event));
+            let forgotten = self.0.forget_identities(&origin, tenant, deleted.user_id).await;
+            forgotten.map_err(ConsumeError::retry)?;
             let reason = RevocationReason::UserDeleted;
             self.end(event, deleted.user_id, self.0.clock.now(), None, reason).await
         } else {

@@ -6,7 +6,10 @@ use kernel::{
     problem::{self, Kind, Problem},
 };
 
-use crate::store::StoreError;
+use crate::{
+    federation::refusal::{self, Refusal},
+    store::StoreError,
+};
 
 pub const INVALID_CREDENTIALS: Kind = Kind::new(
     StatusCode::UNAUTHORIZED,
@@ -43,6 +46,17 @@ pub const PROBLEMS: &[Kind] = &[
     SESSION_NOT_FOUND,
     contracts::identity::WRONG_PASSWORD,
     contracts::identity::BUSY,
+    refusal::PROVIDER_NOT_FOUND,
+    refusal::SLUG_TAKEN,
+    refusal::STATE_INVALID,
+    refusal::DENIED,
+    refusal::UNPROVEN,
+    refusal::PROVIDER_UNAVAILABLE,
+    refusal::EMAIL_UNPROVEN,
+    refusal::NOT_ALLOWED,
+    refusal::NOT_LINKABLE,
+    refusal::IDENTITY_NOT_FOUND,
+    refusal::LAST_IDENTITY,
 ];
 
 /// Why a use case did not do as asked.
@@ -66,6 +80,10 @@ pub enum Error {
     Contended,
     #[error("the request is not valid")]
     Invalid(#[source] Problem),
+    #[error(transparent)]
+    Federation(#[from] Refusal),
+    #[error("{0}")]
+    Unavailable(String),
     #[error("service call")]
     Call(#[from] CallError),
     #[error("store")]
@@ -97,6 +115,8 @@ impl From<Error> for Problem {
             Error::AccountGone => Self::bad_token("the account is gone"),
             Error::Contended => problem::CONFLICT.problem("try again"),
             Error::Invalid(problem) => problem,
+            Error::Federation(refusal) => refusal.into(),
+            Error::Unavailable(cause) => Self::unavailable(cause),
             Error::Call(error) => passed_on(
                 error,
                 &[problem::INVALID, contracts::identity::WRONG_PASSWORD, contracts::identity::BUSY],

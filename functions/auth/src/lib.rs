@@ -10,6 +10,7 @@
 mod api;
 mod consumer;
 mod error;
+mod federation;
 mod internal;
 pub mod keys;
 mod lockout;
@@ -28,14 +29,16 @@ use kernel::{
     cursor::Cursors,
     idempotency::Idempotency,
     module::Module,
+    outgoing::Reach,
     secret::{Key, SecretStore},
 };
 
 use crate::{
+    federation::return_to::ReturnOrigins,
     keys::{AccessTokens, KeyRing},
     lockout::LockoutRules,
     refresh_token::RefreshTokens,
-    service::{Lifetimes, Service},
+    service::{Federation, Lifetimes, Service},
     store::Store,
 };
 
@@ -51,6 +54,8 @@ pub struct Ports {
     pub idempotency: Idempotency,
     /// Authenticates refresh tokens and derives each one's successor.
     pub refresh_key: Key,
+    /// Seals what sign-ins by a tenant's identity provider need: client secrets and states.
+    pub federation_key: Key,
 }
 
 /// Builds the module.
@@ -72,8 +77,18 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         free_attempts: settings.get("auth.lockout.free_attempts"),
         max_delay_seconds: settings.get("auth.lockout.max_delay_seconds"),
     };
+    let reach = Reach {
+        private: settings.get("auth.federation.allow_private_addresses"),
+        loopback: settings.get("auth.federation.allow_loopback"),
+    };
+    let return_origins: Vec<String> = settings.get("auth.federation.return_origins");
     settings.finish()?;
+    let return_origins = ReturnOrigins::new(&return_origins).map_err(|mistake| {
+        ConfigErrors(vec![format!("PLINTH_AUTH_FEDERATION_RETURN_ORIGINS: {mistake}")])
+    })?;
 
+    let federation =
+        Federation::new(&ports.federation_key, reach, return_origins, &issuer, ports.clock.clone());
     let keys = Arc::new(KeyRing::new(ports.secrets, ports.clock.clone(), access_seconds));
     let service = Arc::new(Service {
         store: Store::new(ports.table.clone()),
@@ -87,6 +102,7 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         keys: keys.clone(),
         lifetimes,
         lockout,
+        federation,
     });
     let mut module = Module::new("auth", spec.version);
     module.api = api::router(service.clone());

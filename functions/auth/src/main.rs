@@ -19,6 +19,7 @@ async fn main() -> Result<(), lambda::Error> {
             cursors: environment.cursors().await?,
             idempotency: environment.idempotency().await?,
             refresh_key: environment.key_for_clients("refresh").await?,
+            federation_key: environment.key_for_clients("federation").await?,
         };
         Ok(auth::module(&environment.settings(module("auth").config).await?, ports)?)
     })

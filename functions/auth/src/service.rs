@@ -1,6 +1,9 @@
 //! The use cases.
 
 mod access;
+mod federation;
+mod identities;
+mod providers;
 mod refresh;
 mod sessions;
 mod sign_in;
@@ -26,7 +29,11 @@ use kernel::{
     validate::Invalid,
 };
 
-pub use self::{access::SignedIn, sign_in::SignIn};
+pub use self::{
+    access::SignedIn,
+    federation::{BeginFederation, Begun, Callback, Federation, Finished},
+    sign_in::SignIn,
+};
 use crate::{
     error::Error,
     keys::{AccessTokens, KeyRing},
@@ -70,6 +77,7 @@ pub struct Service {
     pub keys: Arc<KeyRing>,
     pub lifetimes: Lifetimes,
     pub lockout: LockoutRules,
+    pub federation: Federation,
 }
 
 /// A request for an account.

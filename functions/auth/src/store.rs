@@ -7,6 +7,17 @@
 //! | when all of a user's sessions were ended | same partition / `REVOCATION` |
 //! | failed sign-ins of an address at a client | `FAILURES#{fingerprint}` / `failures` |
 //! | registrations with a key (`kernel::idempotency`) | `IDEMPOTENCY#{digest}` / `record` |
+//! | an identity provider | `T#{tenant}#PROVIDERS` / `PROVIDER#{provider}` |
+//! | a tenant's identity providers, oldest first | same partition, prefix `PROVIDER#` |
+//! | a provider's id by slug (and the slug's uniqueness) | same partition / `SLUG#{slug}` |
+//! | whether a sign-in by a provider has come back before | `ATTEMPT#{fingerprint}` / `spent` |
+//! | the link of a provider's person | `T#{tenant}#PERSON#{fingerprint of issuer and subject}` / `link` |
+//! | a user's links | `T#{tenant}#USER#{user}`, prefix `LINK#{fingerprint of issuer}`: one for each issuer |
+//! | how many links a user has | same partition / `LINKS` |
+//! | events without a change of state that stays | `T#{tenant}#OUTBOX#{event}` / `event`: the stream reads them |
+
+mod links;
+mod providers;
 
 use aws::{Key, Query, Rows, Table, Write};
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +27,7 @@ use kernel::{
     id::{SessionId, UserId},
 };
 
+pub use self::links::{LinkConflict, UnlinkConflict};
 pub use aws::StoreError;
 
 use crate::{

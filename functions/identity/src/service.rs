@@ -3,6 +3,7 @@
 mod accounts;
 mod mails;
 mod passwords;
+mod proven;
 mod registration;
 mod roles;
 mod standing;

@@ -7,6 +7,7 @@ mod access;
 mod audit;
 mod client;
 mod documents;
+mod federation;
 mod fuzz;
 mod inbox;
 mod isolation;

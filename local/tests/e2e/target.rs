@@ -51,10 +51,17 @@ impl Target {
 
     /// An embedded platform, whatever the environment says.
     pub async fn embedded(place: Place) -> Self {
+        Self::embedded_with(place, &[]).await
+    }
+
+    /// An embedded platform with these settings.
+    pub async fn embedded_with(place: Place, settings: &[(&str, &str)]) -> Self {
         // Cheap hashes: what is tested here is not how long they take.
-        let sources = Sources::empty()
+        let cheap = Sources::empty()
             .with("PLINTH_IDENTITY_PASSWORD_MEMORY_KIB", "64")
             .with("PLINTH_IDENTITY_PASSWORD_ITERATIONS", "1");
+        let with = |sources: Sources, (name, value): &(&str, &str)| sources.with(name, value);
+        let sources = settings.iter().fold(cheap, with);
         let options = Options { place, address: ([127, 0, 0, 1], 0).into(), sources };
         let platform = Platform::start(options).await.expect("the platform starts");
         let operator = &platform.credentials.operator;

@@ -74,3 +74,11 @@ id!(
     /// An event; consumers are idempotent by it.
     EventId
 );
+id!(
+    /// An identity provider of a tenant, such as its own OpenID provider.
+    ProviderId
+);
+id!(
+    /// A link between an account and what a provider calls the same person.
+    IdentityId
+);

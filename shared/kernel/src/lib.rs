@@ -9,6 +9,7 @@
 //! | know who is calling, and for which tenant | [`caller`], [`origin`] |
 //! | announce a change | [`event`], [`stream`] |
 //! | call another service | [`client`] |
+//! | ask an address that somebody else chose | [`outgoing`] |
 //! | read settings and secrets | [`config`], [`secret`] |
 //! | remember what was read | [`remembered`] |
 //! | create nothing twice | [`idempotency`] |
@@ -31,6 +32,7 @@ pub mod mail;
 pub mod module;
 pub mod openapi;
 pub mod origin;
+pub mod outgoing;
 pub mod page;
 pub mod problem;
 pub mod remembered;

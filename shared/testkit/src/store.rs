@@ -47,6 +47,18 @@ impl TestStore {
         self.announced(module).into_iter().map(|event| event.kind).collect()
     }
 
+    /// Everything that was ever written to the module's table, as text, for secrets to be looked for in.
+    pub fn written(&self, module: &str) -> String {
+        let path = self.store.folder().join("tables.sqlite");
+        let connection = Connection::open(path).expect("the store's file opens");
+        let texts = connection.query_row(
+            "SELECT group_concat(new_image) FROM _stream_records WHERE table_name = ?1",
+            [module],
+            |row| row.get::<_, Option<String>>(0),
+        );
+        texts.expect("stream records read").unwrap_or_default()
+    }
+
     fn records(&self, table: &str) -> Vec<StreamRecord> {
         let path = self.store.folder().join("tables.sqlite");
         let connection = Connection::open(path).expect("the store's file opens");

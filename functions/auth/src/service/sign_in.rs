@@ -60,8 +60,8 @@ impl Service {
         }
     }
 
-    /// The password was right: makes the session, if the account's state allows one.
-    async fn admit(
+    /// Whoever it is has proven it: makes the session, if the account's state allows one.
+    pub(super) async fn admit(
         &self,
         origin: &Origin,
         user: User,
@@ -81,7 +81,7 @@ impl Service {
             self.note_failure(origin, counter, Some(user.tenant_id), Some(user.id), reason).await?;
             return Err(error);
         }
-        // The password has proven the account, and the account names the tenant.
+        // The account is proven, by a password or a provider, and the account names the tenant.
         let tenant = Tenant::of_secret(user.tenant_id);
         let grants = self.authz.grants(origin, tenant, user.id).await?;
         let cleared = has_failed.then_some(counter);
@@ -121,7 +121,7 @@ impl Service {
     }
 
     /// Announces a failure and, if it was a guess, counts it, in one write.
-    async fn note_failure(
+    pub(super) async fn note_failure(
         &self,
         origin: &Origin,
         counter: &str,

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use contracts::{
     authz::{AssignRoles, Assignment, Authorization, Grants, ManageUser, SetStanding},
     identity::{
-        Credentials, EnsureUser, Identities, PasswordChange, PasswordCheck, Registration, User,
-        UserStatus,
+        Credentials, EMAIL_TAKEN, EnsureUser, Identities, PasswordChange, PasswordCheck,
+        PasswordStatus, ProvenUser, Registration, User, UserStatus,
     },
     tenant::{EnsureTenant, TenantSettings, TenantStatus, TenantView, Tenants},
 };
@@ -19,10 +19,12 @@ use kernel::{
     caller::Tenant,
     client::CallError,
     clock::ManualClock,
-    config::Sources,
+    config::{ConfigErrors, Sources},
     cursor::Cursors,
+    event::{Envelope, EventData, SharedConsumer},
     id::{SessionId, TenantId, UserId},
     origin::Origin,
+    problem::Kind,
     secret::{Key, Secret, SecretStore, SecretStoreError},
 };
 use serde_json::{Value, json};
@@ -31,11 +33,27 @@ use testkit::{App, MortalRecords, Person, TestStore};
 pub const EMAIL: &str = "ada@example.org";
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// One account in one tenant.
+/// One account with a password in one tenant, and those that come without one.
 pub struct World {
     pub user: Mutex<User>,
+    pub people: Mutex<Vec<User>>,
+    pub assigned: Mutex<Vec<AssignRoles>>,
+    /// What assigning roles answers instead.
+    pub assignment_refusal: Mutex<Option<Kind>>,
     pub registrations: Mutex<Vec<Registration>>,
     pub roles_are_down: Mutex<bool>,
+}
+
+impl World {
+    fn everybody(&self) -> Vec<User> {
+        let mut all = self.people.lock().unwrap().clone();
+        all.push(self.user.lock().unwrap().clone());
+        all
+    }
+}
+
+fn refused(kind: Kind) -> CallError {
+    CallError::Refused(Box::new(kind.problem("refused").document("/internal", "test")))
 }
 
 #[async_trait]
@@ -66,8 +84,51 @@ impl Identities for World {
         tenant: Tenant,
         user: UserId,
     ) -> Result<Option<User>, CallError> {
-        let known = self.user.lock().unwrap().clone();
-        Ok(Some(known).filter(|known| known.id == user && known.tenant_id == tenant.id()))
+        Ok(self.everybody().into_iter().find(|u| u.id == user && u.tenant_id == tenant.id()))
+    }
+
+    async fn find_by_email(
+        &self,
+        _: &Origin,
+        tenant: Tenant,
+        email: &str,
+    ) -> Result<Option<User>, CallError> {
+        let is_it = |user: &User| user.email == email && user.tenant_id == tenant.id();
+        Ok(self.everybody().into_iter().find(is_it))
+    }
+
+    async fn ensure_proven(
+        &self,
+        origin: &Origin,
+        tenant: Tenant,
+        user: UserId,
+        account: &ProvenUser,
+    ) -> Result<User, CallError> {
+        if let Some(known) = Identities::find(self, origin, tenant, user).await? {
+            return Ok(known);
+        }
+        if self.everybody().iter().any(|known| known.email == account.email) {
+            return Err(refused(EMAIL_TAKEN));
+        }
+        let made = User {
+            id: user,
+            tenant_id: tenant.id(),
+            email: account.email.clone(),
+            first_name: account.first_name.clone(),
+            last_name: account.last_name.clone(),
+            ..self.user.lock().unwrap().clone()
+        };
+        self.people.lock().unwrap().push(made.clone());
+        Ok(made)
+    }
+
+    async fn password_status(
+        &self,
+        _: &Origin,
+        _: Tenant,
+        user: UserId,
+    ) -> Result<PasswordStatus, CallError> {
+        Ok(PasswordStatus { is_set: self.user.lock().unwrap().id == user })
     }
 
     async fn change_password(
@@ -108,8 +169,12 @@ impl Authorization for World {
         _: &Origin,
         _: Tenant,
         _: UserId,
-        _: &AssignRoles,
+        change: &AssignRoles,
     ) -> Result<Assignment, CallError> {
+        if let Some(kind) = *self.assignment_refusal.lock().unwrap() {
+            return Err(refused(kind));
+        }
+        self.assigned.lock().unwrap().push(change.clone());
         Ok(Assignment { roles: Vec::new(), version: 1 })
     }
 
@@ -147,6 +212,11 @@ impl Tenants for World {
     ) -> Result<Option<TenantView>, CallError> {
         let id = self.user.lock().unwrap().tenant_id;
         Ok(Some(tenant(id)).filter(|tenant| slug.is_none_or(|slug| slug == tenant.slug)))
+    }
+
+    async fn find_by_slug(&self, _: &Origin, slug: &str) -> Result<Option<TenantView>, CallError> {
+        let tenant = tenant(self.user.lock().unwrap().tenant_id);
+        Ok(Some(tenant).filter(|tenant| tenant.slug == slug))
     }
 
     async fn ensure(
@@ -196,10 +266,19 @@ pub struct Test {
     pub clock: ManualClock,
     pub records: Arc<MortalRecords>,
     pub secrets: Arc<MemorySecrets>,
+    consumer: SharedConsumer,
 }
 
 impl Test {
     pub async fn start() -> Self {
+        Self::start_with(&Sources::empty()).await
+    }
+
+    pub async fn start_with(sources: &Sources) -> Self {
+        Self::try_start_with(sources).await.unwrap()
+    }
+
+    pub async fn try_start_with(sources: &Sources) -> Result<Self, ConfigErrors> {
         let start: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
         let clock = ManualClock::at(start);
         let user = User {
@@ -219,6 +298,9 @@ impl Test {
         };
         let world = Arc::new(World {
             user: Mutex::new(user),
+            people: Mutex::default(),
+            assigned: Mutex::default(),
+            assignment_refusal: Mutex::default(),
             registrations: Mutex::default(),
             roles_are_down: Mutex::default(),
         });
@@ -227,6 +309,7 @@ impl Test {
         let records = MortalRecords::new(table.clone());
         let secrets = Arc::new(MemorySecrets::default());
         let (cursor_key, refresh_key) = (Key::random(), Key::random());
+        let federation_key = Key::random();
         let instance = || {
             let ports = auth::Ports {
                 table: table.clone(),
@@ -238,11 +321,22 @@ impl Test {
                 cursors: Cursors::new(cursor_key.clone()),
                 idempotency: records.idempotency(&clock),
                 refresh_key: refresh_key.clone(),
+                federation_key: federation_key.clone(),
             };
-            App::new(&auth::module(&Sources::empty(), ports).unwrap())
+            auth::module(sources, ports)
         };
-        let (app, other) = (instance(), instance());
-        Self { app, other, store, world, clock, records, secrets }
+        let (one, other) = (instance()?, instance()?);
+        let consumer = one.consumer.clone().expect("the module consumes events");
+        let (app, other) = (App::new(&one), App::new(&other));
+        Ok(Self { app, other, store, world, clock, records, secrets, consumer })
+    }
+
+    /// Tells the module of something in its tenant.
+    pub async fn consume(&self, data: &impl EventData) {
+        let tenant = Tenant::of_internal_call(self.world.user.lock().unwrap().tenant_id);
+        let now = kernel::clock::Clock::now(&self.clock);
+        let event = Envelope::new("identity", now, tenant, &Origin::system("test"), data);
+        self.consumer.consume(&event).await.unwrap();
     }
 
     pub fn advance(&self, seconds: i64) {
