@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use authorizer::Authorizer;
-use aws::Table;
+use aws::{Table, limits::TableLimiter};
 use axum::Router;
 use contracts::generated::{self, MODULES, ROUTES};
 use embedded::{Mailbox, SecretFile, Store, Subscription};
@@ -12,12 +12,16 @@ use kernel::{
     clock::{Clock, SystemClock},
     config::Sources,
     cursor::Cursors,
+    limit::{Limits, Rules},
     module::Module,
     openapi::{self, ApiDocument},
     secret::{Key, Secret, SecretStore, platform_key},
 };
 
 use crate::{credentials::Credentials, platform::StartError, seed::Seeder};
+
+/// The table that all modules count rate limits in.
+const LIMITS_TABLE: &str = "limits";
 
 /// Says in the secret store that seeding was completed.
 const SEEDED: &str = "first-accounts-made";
@@ -48,6 +52,7 @@ impl Composition {
         let sources = &sources.clone().with_secrets(&keys, &*secrets).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mailbox = Arc::new(Mailbox::open(store.folder(), clock.clone())?);
+        let limiter = TableLimiter::new(store.shared_table(LIMITS_TABLE).await?, clock.clone());
         let parts = Parts {
             store,
             sources,
@@ -56,6 +61,7 @@ impl Composition {
             cursors: Cursors::new(platform_key(&*secrets, "cursors").await?),
             refresh_key: platform_key(&*secrets, "refresh").await?,
             link_key: platform_key(&*secrets, "links").await?,
+            limits: Limits::new(Rules::read(sources)?, Arc::new(limiter)),
             secrets: secrets.clone(),
             transport: transport.clone(),
         };
@@ -127,6 +133,7 @@ struct Parts<'a> {
     cursors: Cursors,
     refresh_key: Key,
     link_key: Key,
+    limits: Limits,
     transport: Arc<dyn Transport>,
 }
 
@@ -168,6 +175,7 @@ impl Parts<'_> {
                 clock: clock.clone(),
                 cursors: cursors.clone(),
                 link_key: self.link_key.clone(),
+                limits: self.limits.clone(),
             },
         )?;
         let auth = auth::module(
@@ -181,6 +189,7 @@ impl Parts<'_> {
                 clock: clock.clone(),
                 cursors: cursors.clone(),
                 refresh_key: self.refresh_key.clone(),
+                limits: self.limits.clone(),
             },
         )?;
         let mut modules = vec![audit, authz, tenant, identity, auth];
@@ -194,7 +203,8 @@ impl Parts<'_> {
             },
         )?;
         modules.push(ops);
-        Ok(modules)
+        let limited = |module| Module { limits: self.limits.clone(), ..module };
+        Ok(modules.into_iter().map(limited).collect())
     }
 }
 

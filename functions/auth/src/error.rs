@@ -16,7 +16,7 @@ pub const INVALID_CREDENTIALS: Kind = Kind::new(
 pub const LOCKED_OUT: Kind = Kind::new(
     StatusCode::TOO_MANY_REQUESTS,
     "auth.locked_out",
-    "Too many wrong passwords; wait before the next try",
+    "Too many attempts to sign in; wait before the next",
 );
 pub const EMAIL_NOT_VERIFIED: Kind = Kind::new(
     StatusCode::FORBIDDEN,
@@ -66,6 +66,8 @@ pub enum Error {
     Contended,
     #[error("the request is not valid")]
     Invalid(#[source] Problem),
+    #[error("the account has too many requests")]
+    Throttled(#[source] Problem),
     #[error("service call")]
     Call(#[from] CallError),
     #[error("store")]
@@ -96,7 +98,7 @@ impl From<Error> for Problem {
             Error::SessionNotFound => SESSION_NOT_FOUND.problem("no session of yours has this id"),
             Error::AccountGone => Self::bad_token("the account is gone"),
             Error::Contended => problem::CONFLICT.problem("try again"),
-            Error::Invalid(problem) => problem,
+            Error::Invalid(problem) | Error::Throttled(problem) => problem,
             Error::Call(error) => passed_on(
                 error,
                 &[problem::INVALID, contracts::identity::WRONG_PASSWORD, contracts::identity::BUSY],

@@ -26,13 +26,14 @@ use kernel::{
     clock::Clock,
     config::{ConfigErrors, Reader, Sources},
     cursor::Cursors,
+    limit::Limits,
     module::Module,
     secret::{Key, SecretStore},
 };
 
 use crate::{
     keys::{AccessTokens, KeyRing},
-    lockout::LockoutRules,
+    lockout::{LockoutRules, Rule},
     refresh_token::RefreshTokens,
     service::{Lifetimes, Service},
     store::Store,
@@ -49,6 +50,8 @@ pub struct Ports {
     pub cursors: Cursors,
     /// Authenticates refresh tokens and derives each one's successor.
     pub refresh_key: Key,
+    /// Counts registrations by their addresses.
+    pub limits: Limits,
 }
 
 /// Builds the module.
@@ -67,8 +70,14 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         grace_seconds: settings.get("auth.refresh_grace_seconds"),
     };
     let lockout = LockoutRules {
-        free_attempts: settings.get("auth.lockout.free_attempts"),
-        max_delay_seconds: settings.get("auth.lockout.max_delay_seconds"),
+        client: Rule {
+            free_attempts: settings.get("auth.lockout.free_attempts"),
+            max_delay_seconds: settings.get("auth.lockout.max_delay_seconds"),
+        },
+        account: Rule {
+            free_attempts: settings.get("auth.lockout.account_free_attempts"),
+            max_delay_seconds: settings.get("auth.lockout.account_max_delay_seconds"),
+        },
     };
     settings.finish()?;
 
@@ -85,6 +94,8 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         keys: keys.clone(),
         lifetimes,
         lockout,
+        attempt_key: ports.refresh_key.derive("attempts"),
+        limits: ports.limits,
     });
     let mut module = Module::new("auth", spec.version);
     module.api = api::router(service.clone());

@@ -18,6 +18,7 @@ async fn main() -> Result<(), lambda::Error> {
             clock: Arc::new(SystemClock),
             cursors: environment.cursors().await?,
             refresh_key: environment.key_for_clients("refresh").await?,
+            limits: environment.limits(),
         };
         Ok(auth::module(&environment.settings(module("auth").config).await?, ports)?)
     })

@@ -1,6 +1,7 @@
 //! The use cases.
 
 mod access;
+mod attempts;
 mod refresh;
 mod sessions;
 mod sign_in;
@@ -20,8 +21,9 @@ use kernel::{
     clock::Clock,
     cursor::Cursors,
     event::{Envelope, EventData},
+    limit::{AccountUse, Limits},
     origin::Origin,
-    secret::Secret,
+    secret::{Key, Secret},
     validate::Invalid,
 };
 
@@ -69,6 +71,9 @@ pub struct Service {
     pub keys: Arc<KeyRing>,
     pub lifetimes: Lifetimes,
     pub lockout: LockoutRules,
+    /// Names accounts to counters without saying whose they are.
+    pub attempt_key: Key,
+    pub limits: Limits,
 }
 
 /// A request for an account.
@@ -90,6 +95,9 @@ pub struct Profile {
 impl Service {
     /// Creates a pending account, unless the address is taken, which the answer does not tell.
     pub async fn register(&self, origin: &Origin, request: RegisterRequest) -> Result<(), Error> {
+        let account = self.counters(origin, &request.email).account;
+        let counted = self.limits.count_account(AccountUse::Registration, &account).await;
+        counted.map_err(Error::Throttled)?;
         let slug = request.tenant.as_deref();
         let tenant = self.tenants.find_for_registration(origin, slug).await?.ok_or_else(|| {
             let unknown =

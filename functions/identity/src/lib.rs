@@ -29,6 +29,7 @@ use kernel::{
     clock::Clock,
     config::{ConfigErrors, Sources},
     cursor::Cursors,
+    limit::Limits,
     mail::Mailer,
     module::Module,
     secret::Key,
@@ -51,6 +52,8 @@ pub struct Ports {
     pub cursors: Cursors,
     /// What mailed tokens are made with; the same wherever the service runs.
     pub link_key: Key,
+    /// Counts what strangers ask for accounts by their addresses.
+    pub limits: Limits,
 }
 
 /// Builds the module.
@@ -63,7 +66,8 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
     let hasher = Hasher::new(&settings.hashing)
         .map_err(|reason| ConfigErrors(vec![format!("identity.password.*: {reason}")]))?;
 
-    let Ports { table, authz, mailer, clock, cursors, link_key } = ports;
+    let Ports { table, authz, mailer, clock, cursors, link_key, limits } = ports;
+    let account_key = link_key.derive("accounts");
     let links = Links {
         key: link_key,
         base: settings.link_base,
@@ -80,6 +84,8 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         policy: settings.policy,
         links,
         letters: Letters::default(),
+        limits,
+        account_key,
     });
     let mut module = Module::new(NAME, spec.version);
     module.api = api::router(service.clone());

@@ -35,6 +35,8 @@ pub fn layer(sources: &Sources) -> Result<CorsLayer, ConfigErrors> {
             header::ETAG,
             header::LOCATION,
             header::RETRY_AFTER,
+            HeaderName::from_static("ratelimit"),
+            HeaderName::from_static("ratelimit-policy"),
             HeaderName::from_static("x-request-id"),
         ]))
 }

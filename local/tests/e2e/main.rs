@@ -10,6 +10,7 @@ mod documents;
 mod fuzz;
 mod inbox;
 mod isolation;
+mod limits;
 mod sign_in;
 mod target;
 mod tenants;

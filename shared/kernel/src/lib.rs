@@ -9,6 +9,7 @@
 //! | know who is calling, and for which tenant | [`caller`], [`origin`] |
 //! | announce a change | [`event`], [`stream`] |
 //! | call another service | [`client`] |
+//! | limit who calls too often | [`limit`] |
 //! | read settings and secrets | [`config`], [`secret`] |
 //! | remember what was read | [`remembered`] |
 
@@ -25,6 +26,7 @@ pub mod http;
 pub mod id;
 pub mod job;
 pub mod lambda;
+pub mod limit;
 pub mod mail;
 pub mod module;
 pub mod openapi;

@@ -1,10 +1,10 @@
 use axum::{Json, extract::State};
 use http::StatusCode;
-use kernel::{http::JsonBody, origin::Origin, problem::Problem, secret::Secret};
+use kernel::{http::JsonBody, origin::Origin, problem::Problem, secret::Secret, validate};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::App;
+use super::{App, login::MAX_EMAIL};
 use crate::service::RegisterRequest;
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -45,6 +45,8 @@ pub async fn register(
     JsonBody(body): JsonBody<RegisterBody>,
 ) -> Result<(StatusCode, Json<RegisterAnswer>), Problem> {
     let RegisterBody { email, password, name, tenant } = body;
+    let at_most = validate::at_most(&email, MAX_EMAIL);
+    at_most.map_err(|invalid| invalid.at("/email"))?;
     service.register(&origin, RegisterRequest { email, password, name, tenant }).await?;
     Ok((StatusCode::CREATED, Json(RegisterAnswer { status: "pending_activation" })))
 }

@@ -22,6 +22,7 @@ use kernel::{
     config::Sources,
     cursor::Cursors,
     id::{SessionId, TenantId, UserId},
+    limit::Limits,
     origin::Origin,
     secret::{Key, Secret, SecretStore, SecretStoreError},
 };
@@ -36,6 +37,7 @@ pub struct World {
     pub user: Mutex<User>,
     pub registrations: Mutex<Vec<Registration>>,
     pub roles_are_down: Mutex<bool>,
+    pub identities_are_down: Mutex<bool>,
 }
 
 #[async_trait]
@@ -50,6 +52,9 @@ impl Identities for World {
         _: &Origin,
         credentials: &Credentials,
     ) -> Result<PasswordCheck, CallError> {
+        if *self.identities_are_down.lock().unwrap() {
+            return Err(CallError::Unavailable { service: "identity", reason: "down".to_owned() });
+        }
         let user = self.user.lock().unwrap().clone();
         Ok(if credentials.email != EMAIL {
             PasswordCheck::Wrong { tenant_id: None, user_id: None }
@@ -199,6 +204,15 @@ pub struct Test {
 
 impl Test {
     pub async fn start() -> Self {
+        Self::start_with(false).await
+    }
+
+    /// With the default rate limits, which other tests would meet, too.
+    pub async fn start_limited() -> Self {
+        Self::start_with(true).await
+    }
+
+    async fn start_with(is_limited: bool) -> Self {
         let start: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
         let clock = ManualClock::at(start);
         let user = User {
@@ -220,11 +234,17 @@ impl Test {
             user: Mutex::new(user),
             registrations: Mutex::default(),
             roles_are_down: Mutex::default(),
+            identities_are_down: Mutex::default(),
         });
         let store = TestStore::open().await;
         let table = store.table("auth").await;
         let secrets = Arc::new(MemorySecrets::default());
         let (cursor_key, refresh_key) = (Key::random(), Key::random());
+        let limits = if is_limited {
+            store.limits(&Sources::empty(), Arc::new(clock.clone())).await
+        } else {
+            Limits::none()
+        };
         let instance = || {
             let ports = auth::Ports {
                 table: table.clone(),
@@ -235,8 +255,9 @@ impl Test {
                 clock: Arc::new(clock.clone()),
                 cursors: Cursors::new(cursor_key.clone()),
                 refresh_key: refresh_key.clone(),
+                limits: limits.clone(),
             };
-            App::new(&auth::module(&Sources::empty(), ports).unwrap())
+            App::limited(&auth::module(&Sources::empty(), ports).unwrap(), limits.clone())
         };
         let (app, other) = (instance(), instance());
         Self { app, other, store, world, clock, secrets }

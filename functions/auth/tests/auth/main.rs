@@ -1,6 +1,7 @@
 //! The module over its real router and an embedded store; one binary, so that it links once.
 
 mod common;
+mod guessing;
 mod keys;
 mod sessions;
 mod sign_in;
