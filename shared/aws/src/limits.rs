@@ -60,6 +60,7 @@ pub struct TableLimiter {
     leases: Cache<String, Arc<Mutex<Lease>>>,
     /// The table is not asked before, after it did not answer.
     outage_until: AtomicI64,
+    patience: Duration,
 }
 
 /// A bucket in the table. When `full_at` has passed it is full, as if there were no item.
@@ -80,7 +81,14 @@ impl TableLimiter {
         // Only frees the space: what a lease is worth is decided by the clock.
         let lifetime = Duration::from_micros(2 * WINDOW.unsigned_abs());
         let leases = Cache::builder().max_capacity(LEASES).time_to_idle(lifetime).build();
-        Self { table, clock, leases, outage_until: AtomicI64::new(i64::MIN) }
+        let outage_until = AtomicI64::new(i64::MIN);
+        Self { table, clock, leases, outage_until, patience: PATIENCE }
+    }
+
+    /// Waits so long for the table: for tests, which count exactly on however busy a machine.
+    #[must_use]
+    pub fn waiting(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// A lease of the tokens, or of fewer, if there are any.
@@ -118,11 +126,11 @@ impl TableLimiter {
             return lease.go_alone(bucket, now);
         }
         let asked = self.ask(key, bucket, tokens, lease.full_at(), now);
-        let reason = match tokio::time::timeout(PATIENCE, asked).await {
+        let reason = match tokio::time::timeout(self.patience, asked).await {
             Ok(Ok(Answer::Leased { tokens, full_at })) => return lease.fill(tokens, full_at, now),
             Ok(Ok(Answer::Empty { full_at })) => return lease.found_empty(bucket, full_at),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {} ms", PATIENCE.as_millis()),
+            Err(_) => format!("no answer within {} ms", self.patience.as_millis()),
         };
         self.outage_until.store(now.saturating_add(OUTAGE), Ordering::Relaxed);
         metrics::counter!("rate_limit_outages_total").increment(1);

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use aws::{Ledger, Recorder, Table, limits::TableLimiter};
 use contracts::generated;
@@ -39,7 +39,7 @@ impl TestStore {
     /// What counts for them.
     pub async fn limiter(&self, clock: Arc<dyn Clock>) -> TableLimiter {
         let table = self.store.shared_table("limits").await.expect("the table can be made");
-        TableLimiter::new(table, clock)
+        TableLimiter::new(table, clock).waiting(Duration::from_mins(1))
     }
 
     /// Every event that the module's writes have announced so far, in order, each checked against

@@ -14,7 +14,7 @@ pub const ROUTES: &[Route] = &[
     Route { method: "POST", path: "/api/v1/auth/logout", module: "auth", access: Access::SignedIn, rate: Rate::Default },
     Route { method: "POST", path: "/api/v1/auth/logout-all", module: "auth", access: Access::SignedIn, rate: Rate::Default },
     Route { method: "GET", path: "/api/v1/auth/me", module: "auth", access: Access::SignedIn, rate: Rate::Default },
-    Route { method: "POST", path: "/api/v1/auth/password/change", module: "auth", access: Access::SignedIn, rate: Rate::Default },
+    Route { method: "POST", path: "/api/v1/auth/password/change", module: "auth", access: Access::SignedIn, rate: Rate::SignIn },
     Route { method: "POST", path: "/api/v1/auth/refresh", module: "auth", access: Access::Public, rate: Rate::Refresh },
     Route { method: "POST", path: "/api/v1/auth/register", module: "auth", access: Access::Public, rate: Rate::Registration },
     Route { method: "GET", path: "/api/v1/auth/sessions", module: "auth", access: Access::SignedIn, rate: Rate::Default },

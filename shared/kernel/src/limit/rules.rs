@@ -126,9 +126,9 @@ impl Limits {
     ///
     /// # Errors
     /// The problem to answer with, when it was one too many.
-    pub async fn count_account(&self, use_: AccountUse, account: &str) -> Result<(), Problem> {
+    pub async fn count_account(&self, purpose: AccountUse, account: &str) -> Result<(), Problem> {
         let Some((rules, limiter)) = &self.0 else { return Ok(()) };
-        let policy = match use_ {
+        let policy = match purpose {
             AccountUse::Registration => {
                 Policy { name: "registration-account", quota: rules.registration }
             }
