@@ -91,7 +91,7 @@ impl TableLimiter {
         Self { patience, ..self }
     }
 
-    /// A lease of the tokens, or of fewer, if there are any.
+    /// A lease of the tokens, or of fewer, if there are some.
     async fn ask(
         &self,
         key: &Key,
@@ -108,10 +108,11 @@ impl TableLimiter {
                 }
                 Updated::Refused(Some(stored)) => {
                     full_at = stored.full_at;
-                    match bucket.available(full_at, now) {
-                        0 => break,
-                        available => tokens = tokens.min(bucket.share_of(available)),
+                    let available = bucket.available(full_at, now);
+                    if available < bucket.smallest_lease() {
+                        break;
                     }
+                    tokens = tokens.min(bucket.share_of(available));
                 }
                 // There is no item any more, or one that the store does not tell of.
                 Updated::Refused(None) => full_at = if full_at > now { now } else { now + 1 },

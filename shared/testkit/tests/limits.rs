@@ -52,8 +52,8 @@ async fn several_instances_let_no_more_pass_than_one() {
             passed += u32::from(house.passes(n, policy).await);
         }
         assert!(passed <= policy.quota, "{passed} of {}", policy.quota);
-        // What the others have leased and not spent is all that one may miss.
-        assert!(passed >= policy.quota - 2, "{passed} of {}", policy.quota);
+        // A rest that is not worth a write may stay in the bucket.
+        assert!(passed >= policy.quota - 5, "{passed} of {}", policy.quota);
     }
 }
 

@@ -60,9 +60,10 @@ impl Bucket {
     }
 
     /// What one instance may take of the tokens that are left: half, so that something remains for the
-    /// others, unless that would be too little to be worth a write.
+    /// others, unless either part would be too little to be worth a write.
     pub fn share_of(self, available: u32) -> u32 {
-        (available / 2).max(self.smallest_lease()).min(available)
+        let share = (available / 2).max(self.smallest_lease()).min(available);
+        if available - share < self.smallest_lease() { available } else { share }
     }
 }
 
@@ -92,9 +93,11 @@ mod tests {
             let bucket = bucket(quota);
             let sizes = [bucket.smallest_lease(), bucket.first_lease(), bucket.largest_lease()];
             assert!(sizes.iter().all(|size| (1..=quota).contains(size)), "{quota}: {sizes:?}");
-            assert!((1..=3).all(|left| bucket.share_of(left) <= left));
+            assert!((1..=3).all(|left| (1..=left).contains(&bucket.share_of(left))));
         }
         assert_eq!(bucket(10).largest_lease(), 5);
         assert_eq!(bucket(100).largest_lease(), 20);
+        let shares = [100, 12, 11, 5].map(|left| bucket(100).share_of(left));
+        assert_eq!(shares, [50, 6, 11, 5]);
     }
 }
