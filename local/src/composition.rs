@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use authorizer::Authorizer;
-use aws::Table;
+use aws::{Table, limits::TableLimiter};
 use axum::Router;
 use contracts::generated::{self, MODULES, ROUTES};
 use embedded::{Mailbox, SecretFile, Store, Subscription};
@@ -13,12 +13,16 @@ use kernel::{
     config::Sources,
     cursor::Cursors,
     idempotency::Idempotency,
+    limit::{Limits, Rules},
     module::Module,
     openapi::{self, ApiDocument},
     secret::{Key, Secret, SecretStore, platform_key},
 };
 
 use crate::{credentials::Credentials, platform::StartError, seed::Seeder};
+
+/// The table that all modules count rate limits in.
+const LIMITS_TABLE: &str = "limits";
 
 /// Says in the secret store that seeding was completed.
 const SEEDED: &str = "first-accounts-made";
@@ -49,6 +53,7 @@ impl Composition {
         let sources = &sources.clone().with_secrets(&keys, &*secrets).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mailbox = Arc::new(Mailbox::open(store.folder(), clock.clone())?);
+        let limiter = TableLimiter::new(store.shared_table(LIMITS_TABLE).await?, clock.clone());
         let parts = Parts {
             store,
             sources,
@@ -59,6 +64,7 @@ impl Composition {
             refresh_key: platform_key(&*secrets, "refresh").await?,
             federation_key: platform_key(&*secrets, "federation").await?,
             link_key: platform_key(&*secrets, "links").await?,
+            limits: Limits::new(Rules::read(sources)?, Arc::new(limiter)),
             secrets: secrets.clone(),
             transport: transport.clone(),
         };
@@ -132,6 +138,7 @@ struct Parts<'a> {
     refresh_key: Key,
     federation_key: Key,
     link_key: Key,
+    limits: Limits,
     transport: Arc<dyn Transport>,
 }
 
@@ -180,6 +187,7 @@ impl Parts<'_> {
                 cursors: cursors.clone(),
                 idempotency: self.idempotency("identity").await?,
                 link_key: self.link_key.clone(),
+                limits: self.limits.clone(),
             },
         )?;
         let auth = auth::module(
@@ -195,6 +203,7 @@ impl Parts<'_> {
                 idempotency: self.idempotency("auth").await?,
                 refresh_key: self.refresh_key.clone(),
                 federation_key: self.federation_key.clone(),
+                limits: self.limits.clone(),
             },
         )?;
         let mut modules = vec![audit, authz, tenant, identity, auth];
@@ -208,7 +217,8 @@ impl Parts<'_> {
             },
         )?;
         modules.push(ops);
-        Ok(modules)
+        let limited = |module| Module { limits: self.limits.clone(), ..module };
+        Ok(modules.into_iter().map(limited).collect())
     }
 }
 

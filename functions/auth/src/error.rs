@@ -19,7 +19,7 @@ pub const INVALID_CREDENTIALS: Kind = Kind::new(
 pub const LOCKED_OUT: Kind = Kind::new(
     StatusCode::TOO_MANY_REQUESTS,
     "auth.locked_out",
-    "Too many wrong passwords; wait before the next try",
+    "Too many attempts to sign in; wait before the next",
 );
 pub const EMAIL_NOT_VERIFIED: Kind = Kind::new(
     StatusCode::FORBIDDEN,
@@ -84,6 +84,8 @@ pub enum Error {
     Federation(#[from] Refusal),
     #[error("{0}")]
     Unavailable(String),
+    #[error("the account has too many requests")]
+    Throttled(#[source] Problem),
     #[error("service call")]
     Call(#[from] CallError),
     #[error("store")]
@@ -114,7 +116,7 @@ impl From<Error> for Problem {
             Error::SessionNotFound => SESSION_NOT_FOUND.problem("no session of yours has this id"),
             Error::AccountGone => Self::bad_token("the account is gone"),
             Error::Contended => problem::CONFLICT.problem("try again"),
-            Error::Invalid(problem) => problem,
+            Error::Invalid(problem) | Error::Throttled(problem) => problem,
             Error::Federation(refusal) => refusal.into(),
             Error::Unavailable(cause) => Self::unavailable(cause),
             Error::Call(error) => passed_on(

@@ -28,6 +28,7 @@ use kernel::{
     config::{ConfigErrors, Reader, Sources},
     cursor::Cursors,
     idempotency::Idempotency,
+    limit::Limits,
     module::Module,
     outgoing::Reach,
     secret::{Key, SecretStore},
@@ -36,7 +37,7 @@ use kernel::{
 use crate::{
     federation::return_to::ReturnOrigins,
     keys::{AccessTokens, KeyRing},
-    lockout::LockoutRules,
+    lockout::{LockoutRules, Rule},
     refresh_token::RefreshTokens,
     service::{Federation, Lifetimes, Service},
     store::Store,
@@ -56,6 +57,8 @@ pub struct Ports {
     pub refresh_key: Key,
     /// Seals what sign-ins by a tenant's identity provider need: client secrets and states.
     pub federation_key: Key,
+    /// Counts registrations by their addresses.
+    pub limits: Limits,
 }
 
 /// Builds the module.
@@ -74,8 +77,14 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         grace_seconds: settings.get("auth.refresh_grace_seconds"),
     };
     let lockout = LockoutRules {
-        free_attempts: settings.get("auth.lockout.free_attempts"),
-        max_delay_seconds: settings.get("auth.lockout.max_delay_seconds"),
+        client: Rule {
+            free_attempts: settings.get("auth.lockout.free_attempts"),
+            max_delay_seconds: settings.get("auth.lockout.max_delay_seconds"),
+        },
+        account: Rule {
+            free_attempts: settings.get("auth.lockout.account_free_attempts"),
+            max_delay_seconds: settings.get("auth.lockout.account_max_delay_seconds"),
+        },
     };
     let reach = Reach {
         private: settings.get("auth.federation.allow_private_addresses"),
@@ -103,6 +112,8 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         lifetimes,
         lockout,
         federation,
+        attempt_key: ports.refresh_key.derive("attempts"),
+        limits: ports.limits,
     });
     let mut module = Module::new("auth", spec.version);
     module.api = api::router(service.clone());

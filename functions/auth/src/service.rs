@@ -4,6 +4,7 @@ mod access;
 mod federation;
 mod identities;
 mod providers;
+mod attempts;
 mod refresh;
 mod sessions;
 mod sign_in;
@@ -24,8 +25,9 @@ use kernel::{
     cursor::Cursors,
     event::{Envelope, EventData},
     id::UserId,
+    limit::{AccountUse, Limits},
     origin::Origin,
-    secret::Secret,
+    secret::{Key, Secret},
     validate::Invalid,
 };
 
@@ -78,6 +80,9 @@ pub struct Service {
     pub lifetimes: Lifetimes,
     pub lockout: LockoutRules,
     pub federation: Federation,
+    /// Names accounts to counters without saying whose they are.
+    pub attempt_key: Key,
+    pub limits: Limits,
 }
 
 /// A request for an account.
@@ -100,6 +105,9 @@ pub struct Profile {
 impl Service {
     /// Creates a pending account, unless the address is taken, which the answer does not tell.
     pub async fn register(&self, origin: &Origin, request: RegisterRequest) -> Result<(), Error> {
+        let account = self.counters(origin, &request.email).account;
+        let counted = self.limits.count_account(AccountUse::Registration, &account).await;
+        counted.map_err(Error::Throttled)?;
         let slug = request.tenant.as_deref();
         let tenant = self.tenants.find_for_registration(origin, slug).await?.ok_or_else(|| {
             let unknown =

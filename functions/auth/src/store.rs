@@ -5,7 +5,7 @@
 //! | a session | `T#{tenant}#USER#{user}` / `SESSION#{session}` |
 //! | a user's sessions, newest first | same partition, prefix `SESSION#` |
 //! | when all of a user's sessions were ended | same partition / `REVOCATION` |
-//! | failed sign-ins of an address at a client | `FAILURES#{fingerprint}` / `failures` |
+//! | attempts to sign in to an account, from one network or from all | `ATTEMPTS#{name}` / `attempts` |
 //! | registrations with a key (`kernel::idempotency`) | `IDEMPOTENCY#{digest}` / `record` |
 //! | an identity provider | `T#{tenant}#PROVIDERS` / `PROVIDER#{provider}` |
 //! | a tenant's identity providers, oldest first | same partition, prefix `PROVIDER#` |
@@ -16,6 +16,7 @@
 //! | how many links a user has | same partition / `LINKS` |
 //! | events without a change of state that stays | `T#{tenant}#OUTBOX#{event}` / `event`: the stream reads them |
 
+mod failures;
 mod links;
 mod providers;
 
@@ -28,15 +29,15 @@ use kernel::{
 };
 
 pub use self::links::{LinkConflict, UnlinkConflict};
+pub use self::failures::Counted;
 pub use aws::StoreError;
 
 use crate::{
-    lockout::Failures,
     refresh_token::Owner,
     session::{End, Revocation, Session},
 };
 
-/// How long an ended session or a forgotten failure stays for whoever looks into it.
+/// How long an ended session stays for whoever looks into it.
 const AFTERLIFE: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Debug, Clone)]
@@ -53,12 +54,11 @@ impl Store {
         Self { table }
     }
 
-    /// Stores a new session. With `cleared`, the failures counted before are forgotten with it.
+    /// Stores a new session.
     pub async fn create_session(
         &self,
         tenant: Tenant,
         session: &Session,
-        cleared: Option<&str>,
         events: &[Envelope],
     ) -> Result<(), StoreError> {
         let key = session_key(tenant, session.user_id, session.id);
@@ -66,13 +66,7 @@ impl Store {
             .expires(afterlife(session.expires_at))
             .announce(events)
             .if_absent();
-        match cleared {
-            Some(counter) => {
-                let clear = Write::delete(failures_key(counter));
-                self.table.write_all(vec![create, clear]).await
-            }
-            None => self.table.write(create).await,
-        }
+        self.table.write(create).await
     }
 
     /// A session, and when all of its user's sessions were last ended.
@@ -172,27 +166,6 @@ impl Store {
     ) -> Result<Option<Revocation>, StoreError> {
         self.table.get(&revocation_key(tenant, user)).await
     }
-
-    pub async fn failures(&self, counter: &str) -> Result<Option<Failures>, StoreError> {
-        self.table.get(&failures_key(counter)).await
-    }
-
-    /// Announces a refused sign-in and, if it was a guess, counts it.
-    pub async fn add_failure(
-        &self,
-        counter: &str,
-        is_counted: bool,
-        now: Timestamp,
-        events: &[Envelope],
-    ) -> Result<(), StoreError> {
-        let write = Write::update(failures_key(counter)).announce(events).expires(afterlife(now));
-        let write = if is_counted {
-            write.add("failures", 1).set("last_at", &now.as_millisecond())
-        } else {
-            write
-        };
-        self.table.write(write).await
-    }
 }
 
 fn user_partition(tenant: Tenant, user: UserId) -> String {
@@ -205,10 +178,6 @@ fn session_key(tenant: Tenant, user: UserId, session: SessionId) -> Key {
 
 fn revocation_key(tenant: Tenant, user: UserId) -> Key {
     Key::new(user_partition(tenant, user), "REVOCATION")
-}
-
-fn failures_key(counter: &str) -> Key {
-    Key::new(format!("FAILURES#{counter}"), "failures")
 }
 
 fn afterlife(end: Timestamp) -> Timestamp {

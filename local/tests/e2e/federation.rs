@@ -3,7 +3,7 @@
 mod browser;
 mod provider;
 
-use embedded::Place;
+use kernel::config::Sources;
 use reqwest::Url;
 use serde_json::{Value, json};
 
@@ -26,11 +26,11 @@ struct House {
 
 impl House {
     async fn open() -> Self {
-        let settings = [
-            ("PLINTH_AUTH_FEDERATION_ALLOW_LOOPBACK", "true"),
-            ("PLINTH_AUTH_FEDERATION_RETURN_ORIGINS", r#"["https://app.example.org"]"#),
-        ];
-        let target = Target::embedded_with(Place::Memory, &settings).await;
+        let origins = r#"["https://app.example.org"]"#;
+        let sources = Sources::empty()
+            .with("PLINTH_AUTH_FEDERATION_ALLOW_LOOPBACK", "true")
+            .with("PLINTH_AUTH_FEDERATION_RETURN_ORIGINS", origins);
+        let target = Target::embedded_with(sources).await;
         let owner = target.other_owner().await.expect("the platform is ours").client;
         let me = owner.get("/api/v1/auth/me").await.expect(200);
         let tenant = me["tenant"]["id"].as_str().unwrap();

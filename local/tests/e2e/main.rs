@@ -12,6 +12,7 @@ mod fuzz;
 mod inbox;
 mod isolation;
 mod repeats;
+mod limits;
 mod sign_in;
 mod target;
 mod tenants;

@@ -10,6 +10,7 @@
 //! | announce a change | [`event`], [`stream`] |
 //! | call another service | [`client`] |
 //! | ask an address that somebody else chose | [`outgoing`] |
+//! | limit who calls too often | [`limit`] |
 //! | read settings and secrets | [`config`], [`secret`] |
 //! | remember what was read | [`remembered`] |
 //! | create nothing twice | [`idempotency`] |
@@ -28,6 +29,7 @@ pub mod id;
 pub mod idempotency;
 pub mod job;
 pub mod lambda;
+pub mod limit;
 pub mod mail;
 pub mod module;
 pub mod openapi;

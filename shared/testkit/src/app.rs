@@ -9,30 +9,45 @@ use kernel::{
     http::Internal,
     id::{SessionId, TenantId, UserId},
     idempotency,
+    limit::Limits,
     module::Module,
 };
 use serde_json::Value;
 use tower::ServiceExt;
 
-/// Somebody who calls, as the authorizer would have found.
+/// Where people call from, unless they say.
+const ADDRESS: &str = "203.0.113.7";
+
+/// Somebody who calls, as the gateway and the authorizer would have found.
 #[derive(Debug, Clone)]
-pub struct Person(Option<AuthorizerContext>);
+pub struct Person {
+    context: Option<AuthorizerContext>,
+    address: String,
+}
 
 impl Person {
     /// Nobody in particular.
     pub fn anonymous() -> Self {
-        Self(None)
+        Self { context: None, address: ADDRESS.to_owned() }
     }
 
     /// A user of a tenant of their own, with these permissions.
     pub fn with(permissions: &[&str]) -> Self {
-        Self(Some(AuthorizerContext {
+        let context = AuthorizerContext {
             user_id: UserId::new(),
             tenant_id: TenantId::new(),
             session_id: SessionId::new(),
             roles: Vec::new(),
             permissions: permissions.iter().map(|code| (*code).to_owned()).collect(),
-        }))
+        };
+        Self { context: Some(context), ..Self::anonymous() }
+    }
+
+    /// Calls from this address.
+    #[must_use]
+    pub fn at(mut self, address: &str) -> Self {
+        address.clone_into(&mut self.address);
+        self
     }
 
     #[must_use]
@@ -66,11 +81,11 @@ impl Person {
     }
 
     fn context(&self) -> &AuthorizerContext {
-        self.0.as_ref().expect("an anonymous person has no context")
+        self.context.as_ref().expect("an anonymous person has no context")
     }
 
     fn context_mut(&mut self) -> &mut AuthorizerContext {
-        self.0.as_mut().expect("an anonymous person has no context")
+        self.context.as_mut().expect("an anonymous person has no context")
     }
 }
 
@@ -81,6 +96,11 @@ pub struct App(Router);
 impl App {
     pub fn new(module: &Module) -> Self {
         Self(module.router(ROUTES))
+    }
+
+    /// The same, with limits on who calls too often.
+    pub fn limited(module: &Module, limits: Limits) -> Self {
+        Self::new(&Module { limits, ..module.clone() })
     }
 
     pub async fn get(&self, person: &Person, path: &str) -> Answer {
@@ -125,8 +145,8 @@ impl App {
     ) -> Answer {
         let mut request = request(method, path, body, headers);
         request.extensions_mut().insert(Gateway {
-            ip_address: Some("203.0.113.7".to_owned()),
-            authorizer: person.0.clone(),
+            ip_address: Some(person.address.clone()),
+            authorizer: person.context.clone(),
         });
         self.send(request).await
     }

@@ -1,8 +1,13 @@
-use aws::{Ledger, Recorder, Table};
+use std::{sync::Arc, time::Duration};
+
+use aws::{Ledger, Recorder, Table, limits::TableLimiter};
 use contracts::generated;
 use embedded::{Place, Store};
 use kernel::{
+    clock::Clock,
+    config::Sources,
     event::Envelope,
+    limit::{Limits, Rules},
     stream::{Change, StreamRecord, announced},
 };
 use rusqlite::Connection;
@@ -23,6 +28,18 @@ impl TestStore {
     /// The table of a module, as its manifest declares it.
     pub async fn table(&self, module: &str) -> Table {
         self.store.table(generated::module(module)).await.expect("the table can be made")
+    }
+
+    /// One instance's part of the limits that all instances on this store share.
+    pub async fn limits(&self, sources: &Sources, clock: Arc<dyn Clock>) -> Limits {
+        let rules = Rules::read(sources).expect("the limits are well-formed");
+        Limits::new(rules, Arc::new(self.limiter(clock).await))
+    }
+
+    /// What counts for them.
+    pub async fn limiter(&self, clock: Arc<dyn Clock>) -> TableLimiter {
+        let table = self.store.shared_table("limits").await.expect("the table can be made");
+        TableLimiter::new(table, clock).waiting(Duration::from_mins(1))
     }
 
     /// Every event that the module's writes have announced so far, in order, each checked against

@@ -26,7 +26,6 @@ use crate::{
         return_to::{ReturnOrigins, ReturnTo},
         sealing::Sealer,
     },
-    lockout::counter_name,
     store::LostRace,
 };
 
@@ -181,9 +180,9 @@ impl Service {
             Ok(person) => self.account_of(origin, tenant, &provider, &person).await,
             Err(refusal) => Err(refusal.into()),
         };
-        let counter = counter_name(&attempt.callback_name(), origin.actor.ip_address.as_deref());
+        let counter = self.counters(origin, &attempt.callback_name()).client;
         match account {
-            Ok(user) => self.admit(origin, user, &counter, false, started).await,
+            Ok(user) => self.admit(origin, user, &counter, started).await,
             Err(Error::Federation(refusal)) => {
                 note(&refusal);
                 if refusal.is_failed_sign_in() {

@@ -23,6 +23,7 @@ use kernel::{
     cursor::Cursors,
     event::{Envelope, EventData, SharedConsumer},
     id::{SessionId, TenantId, UserId},
+    limit::Limits,
     origin::Origin,
     problem::Kind,
     secret::{Key, Secret, SecretStore, SecretStoreError},
@@ -42,6 +43,7 @@ pub struct World {
     pub assignment_refusal: Mutex<Option<Kind>>,
     pub registrations: Mutex<Vec<Registration>>,
     pub roles_are_down: Mutex<bool>,
+    pub identities_are_down: Mutex<bool>,
 }
 
 impl World {
@@ -68,6 +70,9 @@ impl Identities for World {
         _: &Origin,
         credentials: &Credentials,
     ) -> Result<PasswordCheck, CallError> {
+        if *self.identities_are_down.lock().unwrap() {
+            return Err(CallError::Unavailable { service: "identity", reason: "down".to_owned() });
+        }
         let user = self.user.lock().unwrap().clone();
         Ok(if credentials.email != EMAIL {
             PasswordCheck::Wrong { tenant_id: None, user_id: None }
@@ -279,6 +284,15 @@ impl Test {
     }
 
     pub async fn try_start_with(sources: &Sources) -> Result<Self, ConfigErrors> {
+        Self::build(sources, false).await
+    }
+
+    /// With the default rate limits, which other tests would meet, too.
+    pub async fn start_limited() -> Self {
+        Self::build(&Sources::empty(), true).await.unwrap()
+    }
+
+    async fn build(sources: &Sources, is_limited: bool) -> Result<Self, ConfigErrors> {
         let start: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
         let clock = ManualClock::at(start);
         let user = User {
@@ -303,6 +317,7 @@ impl Test {
             assignment_refusal: Mutex::default(),
             registrations: Mutex::default(),
             roles_are_down: Mutex::default(),
+            identities_are_down: Mutex::default(),
         });
         let store = TestStore::open().await;
         let table = store.table("auth").await;
@@ -310,6 +325,11 @@ impl Test {
         let secrets = Arc::new(MemorySecrets::default());
         let (cursor_key, refresh_key) = (Key::random(), Key::random());
         let federation_key = Key::random();
+        let limits = if is_limited {
+            store.limits(&Sources::empty(), Arc::new(clock.clone())).await
+        } else {
+            Limits::none()
+        };
         let instance = || {
             let ports = auth::Ports {
                 table: table.clone(),
@@ -322,12 +342,14 @@ impl Test {
                 idempotency: records.idempotency(&clock),
                 refresh_key: refresh_key.clone(),
                 federation_key: federation_key.clone(),
+                limits: limits.clone(),
             };
             auth::module(sources, ports)
         };
         let (one, other) = (instance()?, instance()?);
         let consumer = one.consumer.clone().expect("the module consumes events");
-        let (app, other) = (App::new(&one), App::new(&other));
+        let limited = |module| App::limited(module, limits.clone());
+        let (app, other) = (limited(&one), limited(&other));
         Ok(Self { app, other, store, world, clock, records, secrets, consumer })
     }
 

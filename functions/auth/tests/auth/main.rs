@@ -2,6 +2,7 @@
 
 mod common;
 mod federation;
+mod guessing;
 mod keys;
 mod repeats;
 mod sessions;

@@ -18,7 +18,7 @@ pub const ROUTES: &[Route] = &[
     Route { method: "GET", path: "/api/v1/auth/me", module: "auth", access: Access::SignedIn, rate: Rate::Default, idempotency_key: false },
     Route { method: "GET", path: "/api/v1/auth/oidc/{provider}/callback", module: "auth", access: Access::Public, rate: Rate::SignIn, idempotency_key: false },
     Route { method: "GET", path: "/api/v1/auth/oidc/{provider}/start", module: "auth", access: Access::Public, rate: Rate::SignIn, idempotency_key: false },
-    Route { method: "POST", path: "/api/v1/auth/password/change", module: "auth", access: Access::SignedIn, rate: Rate::Default, idempotency_key: false },
+    Route { method: "POST", path: "/api/v1/auth/password/change", module: "auth", access: Access::SignedIn, rate: Rate::SignIn, idempotency_key: false },
     Route { method: "GET", path: "/api/v1/auth/providers", module: "auth", access: Access::Permission("auth.provider.read"), rate: Rate::Default, idempotency_key: false },
     Route { method: "POST", path: "/api/v1/auth/providers", module: "auth", access: Access::Permission("auth.provider.create"), rate: Rate::Default, idempotency_key: false },
     Route { method: "GET", path: "/api/v1/auth/providers/{id}", module: "auth", access: Access::Permission("auth.provider.read"), rate: Rate::Default, idempotency_key: false },

@@ -154,7 +154,14 @@ fn complete(mut response: Response, instance: &str, request_id: &str, place: &st
                 is_panic: false,
             });
         }
-        return problem.render(instance, request_id);
+        let mut rendered = problem.render(instance, request_id);
+        // What layers on the way have added, such as how the caller stands with limits.
+        for (name, value) in response.headers() {
+            if *name != header::CONTENT_LENGTH {
+                rendered.headers_mut().append(name, value.clone());
+            }
+        }
+        return rendered;
     }
     let known = match response.status() {
         StatusCode::METHOD_NOT_ALLOWED => {
