@@ -43,10 +43,22 @@ impl Composition {
         sources: &Sources,
         transport: Arc<dyn Transport>,
     ) -> Result<Self, StartError> {
+        Self::build_at(store, sources, transport, Arc::new(SystemClock)).await
+    }
+
+    /// The same by another clock.
+    ///
+    /// # Errors
+    /// As [`Self::build`]
+    pub async fn build_at(
+        store: &Store,
+        sources: &Sources,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StartError> {
         let secrets: Arc<dyn SecretStore> = Arc::new(SecretFile::open(store.folder())?);
         let keys: Vec<_> = MODULES.iter().flat_map(|module| module.config).copied().collect();
         let sources = &sources.clone().with_secrets(&keys, &*secrets).await?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mailbox = Arc::new(Mailbox::open(store.folder(), clock.clone())?);
         let parts = Parts {
             store,

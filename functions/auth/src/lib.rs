@@ -8,12 +8,17 @@
 //! To add an endpoint: its route in `module.yaml`, a file in `api/`, a use case in `service/`.
 
 mod api;
+mod api_key;
+mod client;
 mod consumer;
+mod credential;
 mod error;
 mod internal;
+mod jobs;
 pub mod keys;
 mod lockout;
 mod refresh_token;
+mod scopes;
 mod service;
 mod session;
 mod store;
@@ -21,7 +26,10 @@ mod store;
 use std::sync::Arc;
 
 use aws::Table;
-use contracts::{authz::Authorization, generated, identity::Identities, tenant::Tenants};
+use contracts::{
+    authz::Authorization, credential as form, generated, identity::Identities, tenant::Tenants,
+};
+use jiff::SignedDuration;
 use kernel::{
     clock::Clock,
     config::{ConfigErrors, Reader, Sources},
@@ -31,6 +39,8 @@ use kernel::{
 };
 
 use crate::{
+    credential::Credentials,
+    jobs::RotateKeys,
     keys::{AccessTokens, KeyRing},
     lockout::LockoutRules,
     refresh_token::RefreshTokens,
@@ -47,7 +57,8 @@ pub struct Ports {
     pub secrets: Arc<dyn SecretStore>,
     pub clock: Arc<dyn Clock>,
     pub cursors: Cursors,
-    /// Authenticates refresh tokens and derives each one's successor.
+    /// Authenticates refresh tokens and derives each one's successor; authenticates API keys and client
+    /// secrets.
     pub refresh_key: Key,
 }
 
@@ -70,6 +81,7 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         free_attempts: settings.get("auth.lockout.free_attempts"),
         max_delay_seconds: settings.get("auth.lockout.max_delay_seconds"),
     };
+    let key_age = SignedDuration::from_hours(24 * settings.get::<i64>("auth.key_rotation_days"));
     settings.finish()?;
 
     let keys = Arc::new(KeyRing::new(ports.secrets, ports.clock.clone(), access_seconds));
@@ -82,7 +94,8 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         cursors: ports.cursors,
         tokens: AccessTokens::new(keys.clone(), issuer, audience),
         refresh_tokens: RefreshTokens::new(&ports.refresh_key),
-        keys: keys.clone(),
+        api_keys: Credentials::new(form::API_KEY, &ports.refresh_key),
+        client_secrets: Credentials::new(form::CLIENT_SECRET, &ports.refresh_key),
         lifetimes,
         lockout,
     });
@@ -90,6 +103,7 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
     module.api = api::router(service.clone());
     module.internal = internal::router(service.clone());
     module.consumer = Some(Arc::new(consumer::EndSessions(service)));
+    module.jobs = vec![Arc::new(RotateKeys { keys: keys.clone(), age: key_age })];
     module.checks = vec![Arc::new(ports.table)];
     module.lifecycle = vec![keys];
     module.problems = error::PROBLEMS;

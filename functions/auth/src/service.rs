@@ -1,9 +1,13 @@
 //! The use cases.
 
 mod access;
+mod api_keys;
+mod clients;
+mod introspection;
 mod refresh;
 mod sessions;
 mod sign_in;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -15,8 +19,7 @@ use contracts::{
 };
 use jiff::{SignedDuration, Timestamp};
 use kernel::{
-    caller::Caller,
-    caller::Tenant,
+    caller::{Caller, Credential, Tenant},
     clock::Clock,
     cursor::Cursors,
     event::{Envelope, EventData},
@@ -25,13 +28,15 @@ use kernel::{
     validate::Invalid,
 };
 
-pub use self::{access::SignedIn, sign_in::SignIn};
+pub use self::{
+    access::SignedIn,
+    introspection::TokenInfo,
+    sign_in::SignIn,
+    tokens::{ClientCredentials, ClientToken, GrantError},
+};
 use crate::{
-    error::Error,
-    keys::{AccessTokens, KeyRing},
-    lockout::LockoutRules,
-    refresh_token::RefreshTokens,
-    store::Store,
+    credential::Credentials, error::Error, keys::AccessTokens, lockout::LockoutRules,
+    refresh_token::RefreshTokens, store::Store,
 };
 
 /// How long things live.
@@ -66,7 +71,10 @@ pub struct Service {
     pub cursors: Cursors,
     pub tokens: AccessTokens,
     pub refresh_tokens: RefreshTokens,
-    pub keys: Arc<KeyRing>,
+    /// They name tenant, user and key.
+    pub api_keys: Credentials<3>,
+    /// They name tenant and client.
+    pub client_secrets: Credentials<2>,
     pub lifetimes: Lifetimes,
     pub lockout: LockoutRules,
 }
@@ -107,6 +115,9 @@ impl Service {
 
     /// The account and tenant behind a token.
     pub async fn profile(&self, caller: &Caller) -> Result<Profile, Error> {
+        if caller.credential == Credential::Client {
+            return Err(Error::NoAccount);
+        }
         let (user, tenant) = tokio::try_join!(
             self.identities.find(&caller.origin, caller.tenant, caller.user),
             self.tenants.find(&caller.origin, caller.tenant.id()),
@@ -135,7 +146,7 @@ impl Service {
 
     /// The public halves of the signing keys.
     pub async fn public_keys(&self) -> Result<Jwks, Error> {
-        Ok(self.keys.public_keys().await?)
+        Ok(self.tokens.public_keys().await?)
     }
 }
 

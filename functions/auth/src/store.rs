@@ -1,11 +1,20 @@
-//! Sessions, revocations and failed sign-ins in the table `auth`.
+//! Sessions, API keys, service clients and failed sign-ins in the table `auth`.
 //!
 //! | access | key |
 //! |---|---|
 //! | a session | `T#{tenant}#USER#{user}` / `SESSION#{session}` |
 //! | a user's sessions, newest first | same partition, prefix `SESSION#` |
 //! | when all of a user's sessions were ended | same partition / `REVOCATION` |
+//! | a user's API key | same partition / `API_KEY#{key}` |
+//! | a user's API keys, newest first | same partition, prefix `API_KEY#` |
+//! | when all of a user's API keys were ended | same partition / `API_KEYS_REVOKED` |
+//! | a service client | `T#{tenant}#CLIENTS` / `CLIENT#{client}` |
+//! | a tenant's service clients, newest first | same partition, prefix `CLIENT#` |
+//! | that a service client's token was revoked | same partition / `REVOKED#{token}` |
 //! | failed sign-ins of an address at a client | `FAILURES#{fingerprint}` / `failures` |
+
+mod api_keys;
+mod clients;
 
 use aws::{Key, Query, Rows, Table, Write};
 use jiff::{SignedDuration, Timestamp};

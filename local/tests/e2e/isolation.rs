@@ -35,6 +35,9 @@ async fn another_tenants_ids_are_not_found_anywhere() {
     };
     let role = json!({"name": format!("foreign {}", ada.id), "permissions": []});
     let role = maker.client.post("/api/v1/roles", &role).await.expect(201);
+    let client = json!({"name": "foreign", "scopes": []});
+    let client = maker.client.post("/api/v1/auth/clients", &client).await.expect(201);
+    let key = ada.client.post("/api/v1/auth/api-keys", &json!({"name": "own"})).await.expect(201);
     let entries = maker.client.get("/api/v1/audit/logs?limit=1").await.expect(200);
 
     let mut tried = 0;
@@ -45,6 +48,10 @@ async fn another_tenants_ids_are_not_found_anywhere() {
             path if path.starts_with("/api/v1/tenants/") => (tenant.clone(), &operator),
             path if path.starts_with("/api/v1/auth/sessions/") => {
                 (sessions["items"][0]["id"].clone(), &operator)
+            }
+            path if path.starts_with("/api/v1/auth/api-keys/") => (key["id"].clone(), &operator),
+            path if path.starts_with("/api/v1/auth/clients/") => {
+                (client["id"].clone(), asks_for_made)
             }
             path if path.starts_with("/api/v1/roles/") => (role["id"].clone(), asks_for_made),
             path if path.starts_with("/api/v1/audit/") => {

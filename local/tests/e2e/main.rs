@@ -10,6 +10,7 @@ mod documents;
 mod fuzz;
 mod inbox;
 mod isolation;
+mod programs;
 mod sign_in;
 mod target;
 mod tenants;

@@ -68,3 +68,19 @@ id!(
     /// An event; consumers are idempotent by it.
     EventId
 );
+id!(
+    /// A service client: a machine that acts for a tenant.
+    ClientId
+);
+id!(
+    /// One of a service client's secrets.
+    ClientSecretId
+);
+id!(
+    /// A personal API key.
+    ApiKeyId
+);
+id!(
+    /// An access token.
+    TokenId
+);

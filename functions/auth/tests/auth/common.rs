@@ -18,9 +18,10 @@ use jiff::{SignedDuration, Timestamp};
 use kernel::{
     caller::Tenant,
     client::CallError,
-    clock::ManualClock,
+    clock::{Clock, ManualClock},
     config::Sources,
     cursor::Cursors,
+    event::{Envelope, EventData, SharedConsumer},
     id::{SessionId, TenantId, UserId},
     origin::Origin,
     secret::{Key, Secret, SecretStore, SecretStoreError},
@@ -195,6 +196,8 @@ pub struct Test {
     pub world: Arc<World>,
     pub clock: ManualClock,
     pub secrets: Arc<MemorySecrets>,
+    /// What the module does when it hears of something.
+    pub consumer: SharedConsumer,
 }
 
 impl Test {
@@ -236,14 +239,35 @@ impl Test {
                 cursors: Cursors::new(cursor_key.clone()),
                 refresh_key: refresh_key.clone(),
             };
-            App::new(&auth::module(&Sources::empty(), ports).unwrap())
+            auth::module(&Sources::empty(), ports).unwrap()
         };
-        let (app, other) = (instance(), instance());
-        Self { app, other, store, world, clock, secrets }
+        let (module, other) = (instance(), App::new(&instance()));
+        let (app, consumer) = (App::new(&module), module.consumer.unwrap());
+        Self { app, other, store, world, clock, secrets, consumer }
     }
 
     pub fn advance(&self, seconds: i64) {
         self.clock.advance(SignedDuration::from_secs(seconds));
+    }
+
+    /// The account, signed in, with these permissions.
+    pub async fn admin(&self, permissions: &[&str]) -> Person {
+        person(&self.sign_in().await).holding(permissions)
+    }
+
+    /// Types of the events announced so far, but for sign-ins.
+    pub fn announced_types(&self) -> Vec<String> {
+        let mut types = self.store.announced_types("auth");
+        types.retain(|kind| kind != "platform.auth.login_succeeded");
+        types
+    }
+
+    /// Lets the module hear of something that happened now.
+    pub async fn hear(&self, data: &impl EventData) {
+        let tenant = Tenant::of_internal_call(self.world.user.lock().unwrap().tenant_id);
+        let (now, origin) = (self.clock.now(), Origin::system("test"));
+        let event = Envelope::new("identity", now, tenant, &origin, data);
+        self.consumer.consume(&event).await.unwrap();
     }
 
     /// Signs the account in; the answer's body.

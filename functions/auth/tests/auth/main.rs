@@ -1,6 +1,10 @@
 //! The module over its real router and an embedded store; one binary, so that it links once.
 
+mod api_keys;
+mod clients;
 mod common;
+mod introspection;
 mod keys;
+mod metadata;
 mod sessions;
 mod sign_in;
