@@ -57,17 +57,18 @@ impl Service {
         &self,
         credentials: &ClientCredentials,
     ) -> Result<SignedInClient, GrantError> {
+        let refused = |reason| refused(&credentials.id, reason);
         let opened = self.client_secrets.open(&credentials.secret);
-        let secret = opened.ok_or(GrantError::InvalidClient)?;
+        let secret = opened.ok_or_else(|| refused("its secret was not made here"))?;
         let [tenant, id] = secret.ids;
         let (tenant, id) = (TenantId::from_uuid(tenant), ClientId::from_uuid(id));
         if credentials.id.parse() != Ok(id) {
-            return Err(GrantError::InvalidClient);
+            return Err(refused("the secret is another client's"));
         }
         let client = self.store.client(Tenant::of_secret(tenant), id).await.map_err(Error::from)?;
-        let client = client.ok_or(GrantError::InvalidClient)?;
+        let client = client.ok_or_else(|| refused("it was deleted"))?;
         let admitted = client.admit(&secret.fingerprint, self.clock.now());
-        let secret_id = admitted.ok_or(GrantError::InvalidClient)?.id;
+        let secret_id = admitted.ok_or_else(|| refused("it, or its secret, has ended"))?.id;
         Ok(SignedInClient { client, secret_id })
     }
 
@@ -106,6 +107,12 @@ impl Service {
             jti: TokenId::new(),
         };
         let access_token = self.tokens.sign(&claims).await.map_err(Error::from)?;
+        tracing::info!(
+            client_id = %claims.client_id,
+            tenant_id = %claims.tid,
+            token_id = %claims.jti,
+            "a service client got an access token"
+        );
         Ok(ClientToken { access_token, expires_in, scope })
     }
 
@@ -122,4 +129,12 @@ impl Service {
         let client = client.filter(|client| !is_revoked && client.vouches_for(secret, now));
         Ok(client.map(|client| ClientStanding { scopes: client.scopes }))
     }
+}
+
+/// To the log, not to the audit trail: nobody has proven which tenant's it would be, and a stranger must not be
+/// able to fill it.
+fn refused(client_id: &str, reason: &'static str) -> GrantError {
+    let client_id: String = client_id.chars().take(64).collect();
+    tracing::warn!(client_id, reason, "a service client was refused");
+    GrantError::InvalidClient
 }

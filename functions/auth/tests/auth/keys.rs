@@ -105,6 +105,35 @@ async fn only_an_old_key_is_rotated_by_the_clock() {
     assert!(ring(&test).rotate_if_older(age).await.unwrap().is_none(), "a young one signs");
 }
 
+/// Somebody else is always faster: of the first values put at the same time Secrets Manager takes one.
+struct Contested(Arc<MemorySecrets>);
+
+#[async_trait]
+impl SecretStore for Contested {
+    async fn get(&self, name: &str) -> Result<Option<Secret>, SecretStoreError> {
+        self.0.get(name).await
+    }
+
+    async fn put(&self, _: &str, _: &Secret) -> Result<(), SecretStoreError> {
+        let clock = ManualClock::at("2026-01-01T12:00:00Z".parse().unwrap());
+        let faster = KeyRing::new(self.0.clone(), Arc::new(clock), TOKEN_LIFE);
+        faster.public_keys().await.unwrap();
+        Err(SecretStoreError("there is another value".to_owned()))
+    }
+}
+
+#[tokio::test]
+async fn of_instances_that_start_at_the_same_time_all_use_the_first_ring() {
+    let test = Test::start().await;
+    let secrets = Arc::new(MemorySecrets::default());
+    let clock = Arc::new(test.clock.clone());
+    let contested = Arc::new(Contested(secrets.clone()));
+    let late = KeyRing::new(contested, clock.clone(), TOKEN_LIFE);
+    let found = late.public_keys().await.unwrap();
+    let stored = KeyRing::new(secrets, clock, TOKEN_LIFE).public_keys().await.unwrap();
+    assert_eq!(found, stored);
+}
+
 /// Remembers what it has read for five minutes, as the store on AWS does.
 struct Forgetful {
     secrets: Arc<MemorySecrets>,
