@@ -57,6 +57,27 @@ async fn operations_keep_their_budgets() {
     let budget = Budget::new("refresh", 2, &["authz"]);
     report.measure(&house, budget, refresh).await.expect(200);
 
+    let body = json!({"name": "Importer", "scopes": ["role.read"]});
+    let client = auth.post(&operator, "/api/v1/auth/clients", &body).await.expect(201);
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", client["id"].as_str().unwrap()),
+        ("client_secret", client["client_secret"].as_str().unwrap()),
+    ];
+    let ask = auth.form("/api/v1/auth/token", &form, &[]);
+    let granted = report.measure(&house, Budget::new("token for a client", 1, &[]), ask).await;
+    let granted = granted.expect(200);
+    let body = json!({"name": "backup", "scopes": ["role.read"]});
+    let key = auth.post(&operator, "/api/v1/auth/api-keys", &body).await.expect(201);
+    for (what, bearer) in [
+        ("authorizer, client, warm", &granted["access_token"]),
+        ("authorizer, API key, warm", &key["key"]),
+    ] {
+        let bearer = bearer.as_str().unwrap();
+        house.decide(bearer).await;
+        report.measure(&house, Budget::new(what, 0, &[]), house.decide(bearer)).await;
+    }
+
     let body = json!({"name": "Editor", "permissions": ["role.read"]});
     let create = authz.post(&operator, "/api/v1/roles", &body);
     let budget = Budget::new("create one role", 1, &[]);

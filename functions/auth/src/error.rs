@@ -1,5 +1,8 @@
 //! Errors of the service, and what clients see of them.
 
+use std::collections::BTreeSet;
+
+use contracts::authz::ESCALATION;
 use http::{HeaderValue, StatusCode, header};
 use kernel::{
     client::{CallError, passed_on},
@@ -36,6 +39,13 @@ pub const INVALID_REFRESH_TOKEN: Kind = Kind::new(
 pub const SESSION_NOT_FOUND: Kind =
     Kind::new(StatusCode::NOT_FOUND, "auth.session_not_found", "There is no such session");
 
+pub const CLIENT_NOT_FOUND: Kind =
+    Kind::new(StatusCode::NOT_FOUND, "auth.client_not_found", "There is no such service client");
+pub const API_KEY_NOT_FOUND: Kind =
+    Kind::new(StatusCode::NOT_FOUND, "auth.api_key_not_found", "There is no such API key");
+pub const NO_ACCOUNT: Kind =
+    Kind::new(StatusCode::FORBIDDEN, "auth.no_account", "A service client has no account");
+
 /// For the documentation.
 pub const PROBLEMS: &[Kind] = &[
     INVALID_CREDENTIALS,
@@ -44,6 +54,10 @@ pub const PROBLEMS: &[Kind] = &[
     SUSPENDED,
     INVALID_REFRESH_TOKEN,
     SESSION_NOT_FOUND,
+    CLIENT_NOT_FOUND,
+    API_KEY_NOT_FOUND,
+    NO_ACCOUNT,
+    contracts::authz::ESCALATION,
     contracts::identity::WRONG_PASSWORD,
     contracts::identity::BUSY,
     refusal::PROVIDER_NOT_FOUND,
@@ -74,6 +88,17 @@ pub enum Error {
     InvalidRefreshToken(&'static str),
     #[error("no such session")]
     SessionNotFound,
+    /// What the caller has come with does not count any more, though the authorizer remembers it.
+    #[error("the session is over")]
+    SessionOver,
+    #[error("no such client")]
+    ClientNotFound,
+    #[error("no such API key")]
+    ApiKeyNotFound,
+    #[error("a client has no account")]
+    NoAccount,
+    #[error("the caller does not hold {0:?}")]
+    Escalation(BTreeSet<String>),
     #[error("the account behind a valid token is gone")]
     AccountGone,
     #[error("others change the same at the same time, again and again")]
@@ -114,6 +139,14 @@ impl From<Error> for Problem {
                 INVALID_REFRESH_TOKEN.problem("it is unknown, expired, spent or revoked")
             }
             Error::SessionNotFound => SESSION_NOT_FOUND.problem("no session of yours has this id"),
+            Error::SessionOver => Self::bad_token("the session is over, or the key was revoked"),
+            Error::ClientNotFound => CLIENT_NOT_FOUND.problem("your tenant has no such client"),
+            Error::ApiKeyNotFound => API_KEY_NOT_FOUND.problem("no key of yours has this id"),
+            Error::NoAccount => NO_ACCOUNT.problem("ask about the client instead"),
+            Error::Escalation(missing) => {
+                let missing = missing.into_iter().collect::<Vec<_>>().join("`, `");
+                ESCALATION.problem(format!("you do not hold `{missing}`"))
+            }
             Error::AccountGone => Self::bad_token("the account is gone"),
             Error::Contended => problem::CONFLICT.problem("try again"),
             Error::Invalid(problem) | Error::Throttled(problem) => problem,

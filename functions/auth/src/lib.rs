@@ -8,13 +8,18 @@
 //! To add an endpoint: its route in `module.yaml`, a file in `api/`, a use case in `service/`.
 
 mod api;
+mod api_key;
+mod client;
 mod consumer;
+mod credential;
 mod error;
 mod federation;
 mod internal;
+mod jobs;
 pub mod keys;
 mod lockout;
 mod refresh_token;
+mod scopes;
 mod service;
 mod session;
 mod store;
@@ -22,7 +27,10 @@ mod store;
 use std::sync::Arc;
 
 use aws::Table;
-use contracts::{authz::Authorization, generated, identity::Identities, tenant::Tenants};
+use contracts::{
+    authz::Authorization, credential as form, generated, identity::Identities, tenant::Tenants,
+};
+use jiff::SignedDuration;
 use kernel::{
     clock::Clock,
     config::{ConfigErrors, Reader, Sources},
@@ -35,7 +43,9 @@ use kernel::{
 };
 
 use crate::{
+    credential::Credentials,
     federation::return_to::ReturnOrigins,
+    jobs::RotateKeys,
     keys::{AccessTokens, KeyRing},
     lockout::{LockoutRules, Rule},
     refresh_token::RefreshTokens,
@@ -53,7 +63,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     pub cursors: Cursors,
     pub idempotency: Idempotency,
-    /// Authenticates refresh tokens and derives each one's successor.
+    /// Authenticates refresh tokens and derives each one's successor; authenticates API keys and client
+    /// secrets.
     pub refresh_key: Key,
     /// Seals what sign-ins by a tenant's identity provider need: client secrets and states.
     pub federation_key: Key,
@@ -91,6 +102,7 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         loopback: settings.get("auth.federation.allow_loopback"),
     };
     let return_origins: Vec<String> = settings.get("auth.federation.return_origins");
+    let key_age = SignedDuration::from_hours(24 * settings.get::<i64>("auth.key_rotation_days"));
     settings.finish()?;
     let return_origins = ReturnOrigins::new(&return_origins).map_err(|mistake| {
         ConfigErrors(vec![format!("PLINTH_AUTH_FEDERATION_RETURN_ORIGINS: {mistake}")])
@@ -108,7 +120,8 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         cursors: ports.cursors,
         tokens: AccessTokens::new(keys.clone(), issuer, audience),
         refresh_tokens: RefreshTokens::new(&ports.refresh_key),
-        keys: keys.clone(),
+        api_keys: Credentials::new(form::API_KEY, &ports.refresh_key),
+        client_secrets: Credentials::new(form::CLIENT_SECRET, &ports.refresh_key),
         lifetimes,
         lockout,
         federation,
@@ -119,6 +132,7 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
     module.api = api::router(service.clone());
     module.internal = internal::router(service.clone());
     module.consumer = Some(Arc::new(consumer::EndSessions(service)));
+    module.jobs = vec![Arc::new(RotateKeys { keys: keys.clone(), age: key_age })];
     module.checks = vec![Arc::new(ports.table)];
     module.lifecycle = vec![keys];
     module.problems = error::PROBLEMS;

@@ -1,13 +1,17 @@
 //! The use cases.
 
 mod access;
+mod api_keys;
+mod attempts;
+mod clients;
 mod federation;
 mod identities;
+mod introspection;
 mod providers;
-mod attempts;
 mod refresh;
 mod sessions;
 mod sign_in;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -19,8 +23,7 @@ use contracts::{
 };
 use jiff::{SignedDuration, Timestamp};
 use kernel::{
-    caller::Caller,
-    caller::Tenant,
+    caller::{Caller, Credential, Tenant},
     clock::Clock,
     cursor::Cursors,
     event::{Envelope, EventData},
@@ -34,14 +37,13 @@ use kernel::{
 pub use self::{
     access::SignedIn,
     federation::{BeginFederation, Begun, Callback, Federation, Finished},
+    introspection::TokenInfo,
     sign_in::SignIn,
+    tokens::{ClientCredentials, ClientToken, GrantError},
 };
 use crate::{
-    error::Error,
-    keys::{AccessTokens, KeyRing},
-    lockout::LockoutRules,
-    refresh_token::RefreshTokens,
-    store::Store,
+    credential::Credentials, error::Error, keys::AccessTokens, lockout::LockoutRules,
+    refresh_token::RefreshTokens, store::Store,
 };
 
 /// How long things live.
@@ -76,7 +78,10 @@ pub struct Service {
     pub cursors: Cursors,
     pub tokens: AccessTokens,
     pub refresh_tokens: RefreshTokens,
-    pub keys: Arc<KeyRing>,
+    /// They name tenant, user and key.
+    pub api_keys: Credentials<3>,
+    /// They name tenant and client.
+    pub client_secrets: Credentials<2>,
     pub lifetimes: Lifetimes,
     pub lockout: LockoutRules,
     pub federation: Federation,
@@ -126,6 +131,9 @@ impl Service {
 
     /// The account and tenant behind a token.
     pub async fn profile(&self, caller: &Caller) -> Result<Profile, Error> {
+        if caller.credential == Credential::Client {
+            return Err(Error::NoAccount);
+        }
         let (user, tenant) = tokio::try_join!(
             self.identities.find(&caller.origin, caller.tenant, caller.user),
             self.tenants.find(&caller.origin, caller.tenant.id()),
@@ -154,7 +162,7 @@ impl Service {
 
     /// The public halves of the signing keys.
     pub async fn public_keys(&self) -> Result<Jwks, Error> {
-        Ok(self.keys.public_keys().await?)
+        Ok(self.tokens.public_keys().await?)
     }
 }
 

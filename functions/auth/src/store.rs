@@ -1,10 +1,16 @@
-//! Sessions, revocations and failed sign-ins in the table `auth`.
+//! Sessions, API keys, service clients and failed sign-ins in the table `auth`.
 //!
 //! | access | key |
 //! |---|---|
 //! | a session | `T#{tenant}#USER#{user}` / `SESSION#{session}` |
 //! | a user's sessions, newest first | same partition, prefix `SESSION#` |
 //! | when all of a user's sessions were ended | same partition / `REVOCATION` |
+//! | a user's API key | same partition / `API_KEY#{key}` |
+//! | a user's API keys, newest first | same partition, prefix `API_KEY#` |
+//! | when all of a user's API keys were ended | same partition / `API_KEYS_REVOKED` |
+//! | a service client | `T#{tenant}#CLIENTS` / `CLIENT#{client}` |
+//! | a tenant's service clients, newest first | same partition, prefix `CLIENT#` |
+//! | that a service client's token was revoked | same partition / `REVOKED#{token}` |
 //! | attempts to sign in to an account, from one network or from all | `ATTEMPTS#{name}` / `attempts` |
 //! | registrations with a key (`kernel::idempotency`) | `IDEMPOTENCY#{digest}` / `record` |
 //! | an identity provider | `T#{tenant}#PROVIDERS` / `PROVIDER#{provider}` |
@@ -16,6 +22,8 @@
 //! | how many links a user has | same partition / `LINKS` |
 //! | events without a change of state that stays | `T#{tenant}#OUTBOX#{event}` / `event`: the stream reads them |
 
+mod api_keys;
+mod clients;
 mod failures;
 mod links;
 mod providers;
@@ -28,8 +36,8 @@ use kernel::{
     id::{SessionId, UserId},
 };
 
-pub use self::links::{LinkConflict, UnlinkConflict};
 pub use self::failures::Counted;
+pub use self::links::{LinkConflict, UnlinkConflict};
 pub use aws::StoreError;
 
 use crate::{

@@ -42,6 +42,9 @@ async fn another_tenants_ids_are_not_found_anywhere() {
         "issuer": "https://idp.example.org", "enabled": false,
     });
     let provider = maker.client.post("/api/v1/auth/providers", &provider).await.expect(201);
+    let client = json!({"name": "foreign", "scopes": []});
+    let client = maker.client.post("/api/v1/auth/clients", &client).await.expect(201);
+    let key = ada.client.post("/api/v1/auth/api-keys", &json!({"name": "own"})).await.expect(201);
     let entries = maker.client.get("/api/v1/audit/logs?limit=1").await.expect(200);
 
     let mut tried = 0;
@@ -59,6 +62,10 @@ async fn another_tenants_ids_are_not_found_anywhere() {
             // Nobody has a link without a provider that signs them in; tests/auth has such a case.
             path if path.starts_with("/api/v1/auth/identities/") => {
                 (provider["id"].clone(), asks_for_made)
+            }
+            path if path.starts_with("/api/v1/auth/api-keys/") => (key["id"].clone(), &operator),
+            path if path.starts_with("/api/v1/auth/clients/") => {
+                (client["id"].clone(), asks_for_made)
             }
             path if path.starts_with("/api/v1/roles/") => (role["id"].clone(), asks_for_made),
             path if path.starts_with("/api/v1/audit/") => {

@@ -81,6 +81,11 @@ impl Target {
         Client::new(&self.url, None)
     }
 
+    /// Whoever has this token or key.
+    pub fn as_bearer(&self, token: &str) -> Client {
+        Client::new(&self.url, Some(token.to_owned()))
+    }
+
     /// The operator: owner of the platform's own tenant.
     pub async fn operator(&self) -> Person {
         let (email, password) = self.operator.clone();

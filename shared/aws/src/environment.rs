@@ -250,7 +250,8 @@ impl Environment {
     /// Connects to the table, if the function has one. A table that does not answer now is left to
     /// the first request.
     async fn warm_up(&self) {
-        if self.sources.variable(TABLE).is_some() {
+        // Nobody waits for a job.
+        if self.role != Role::Jobs && self.sources.variable(TABLE).is_some() {
             let answer = tokio::time::timeout(WARM_UP, self.table().check()).await;
             if !matches!(answer, Ok(Ok(()))) {
                 tracing::warn!("the table does not answer yet");

@@ -15,7 +15,7 @@
 //! top of what the bucket gives just then: per instance at most a fifth of the quota (five, if that is more).
 //!
 //! **When the table does not answer** each instance counts for itself, as if it were the only one, and
-//! asks again after a few seconds: see `docs/adr/0006-limits-without-their-table.md`.
+//! asks again after a few seconds: see `docs/adr/0007-limits-without-their-table.md`.
 
 mod bucket;
 mod lease;

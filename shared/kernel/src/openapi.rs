@@ -93,6 +93,10 @@ fn complete(operation: &mut Value, module: &str, method: &str, path: &str, route
             operation["security"] = json!([{"bearer": []}]);
             operation["x-permission"] = json!("signed-in");
         }
+        Some(Access::Session) => {
+            operation["security"] = json!([{"bearer": []}]);
+            operation["x-permission"] = json!("session");
+        }
         Some(Access::Permission(permission)) => {
             operation["security"] = json!([{"bearer": []}]);
             operation["x-permission"] = json!(permission);
@@ -106,6 +110,9 @@ fn complete(operation: &mut Value, module: &str, method: &str, path: &str, route
         vec![problem::THROTTLED, problem::INTERNAL, problem::UNAVAILABLE, problem::TIMEOUT];
     if !matches!(access, None | Some(Access::Public)) {
         kinds.push(problem::UNAUTHENTICATED);
+    }
+    if access == Some(Access::Session) {
+        kinds.push(problem::SESSION_REQUIRED);
     }
     if matches!(access, Some(Access::Permission(_))) {
         kinds.push(problem::FORBIDDEN);

@@ -53,6 +53,11 @@ pub const UNAUTHENTICATED: Kind =
     Kind::new(StatusCode::UNAUTHORIZED, "auth.unauthenticated", "A valid access token is needed");
 pub const FORBIDDEN: Kind =
     Kind::new(StatusCode::FORBIDDEN, "auth.forbidden", "The permission for this is missing");
+pub const SESSION_REQUIRED: Kind = Kind::new(
+    StatusCode::FORBIDDEN,
+    "auth.session_required",
+    "This is for people who have signed in",
+);
 pub const NOT_FOUND: Kind =
     Kind::new(StatusCode::NOT_FOUND, "request.not_found", "There is nothing here");
 pub const METHOD_NOT_ALLOWED: Kind = Kind::new(
@@ -98,6 +103,7 @@ pub const COMMON: &[Kind] = &[
     MALFORMED,
     UNAUTHENTICATED,
     FORBIDDEN,
+    SESSION_REQUIRED,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     CONFLICT,

@@ -2,10 +2,10 @@ use std::collections::BTreeSet;
 
 use axum::{Router, body::Body};
 use contracts::generated::ROUTES;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use kernel::{
-    caller::{AuthorizerContext, Gateway},
+    caller::{AuthorizerContext, Credential, Gateway},
     http::Internal,
     id::{SessionId, TenantId, UserId},
     idempotency,
@@ -37,6 +37,7 @@ impl Person {
             user_id: UserId::new(),
             tenant_id: TenantId::new(),
             session_id: SessionId::new(),
+            credential: Credential::Session,
             roles: Vec::new(),
             permissions: permissions.iter().map(|code| (*code).to_owned()).collect(),
         };
@@ -65,6 +66,20 @@ impl Person {
     #[must_use]
     pub fn in_session(mut self, session: SessionId) -> Self {
         self.context_mut().session_id = session;
+        self
+    }
+
+    /// Who holds these permissions.
+    #[must_use]
+    pub fn holding(mut self, permissions: &[&str]) -> Self {
+        self.context_mut().permissions = permissions.iter().map(|&code| code.to_owned()).collect();
+        self
+    }
+
+    /// Not in person: by an API key, or as a service client.
+    #[must_use]
+    pub fn by(mut self, credential: Credential) -> Self {
+        self.context_mut().credential = credential;
         self
     }
 
@@ -148,6 +163,23 @@ impl App {
             ip_address: Some(person.address.clone()),
             authorizer: person.context.clone(),
         });
+        self.send(request).await
+    }
+
+    /// A form through the gateway, from somebody without a token of ours.
+    pub async fn form(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = request(Method::POST, path, None, headers);
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        request.headers_mut().insert(header::CONTENT_TYPE, kind);
+        *request.body_mut() = Body::from(form);
+        let ip_address = Some("203.0.113.7".to_owned());
+        request.extensions_mut().insert(Gateway { ip_address, authorizer: None });
         self.send(request).await
     }
 

@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use kernel::{
     caller::Tenant,
     client::CallError,
-    clock::ManualClock,
+    clock::{Clock, ManualClock},
     config::{ConfigErrors, Sources},
     cursor::Cursors,
     event::{Envelope, EventData, SharedConsumer},
@@ -271,7 +271,8 @@ pub struct Test {
     pub clock: ManualClock,
     pub records: Arc<MortalRecords>,
     pub secrets: Arc<MemorySecrets>,
-    consumer: SharedConsumer,
+    /// What the module does when it hears of something.
+    pub consumer: SharedConsumer,
 }
 
 impl Test {
@@ -356,13 +357,33 @@ impl Test {
     /// Tells the module of something in its tenant.
     pub async fn consume(&self, data: &impl EventData) {
         let tenant = Tenant::of_internal_call(self.world.user.lock().unwrap().tenant_id);
-        let now = kernel::clock::Clock::now(&self.clock);
+        let now = self.clock.now();
         let event = Envelope::new("identity", now, tenant, &Origin::system("test"), data);
         self.consumer.consume(&event).await.unwrap();
     }
 
     pub fn advance(&self, seconds: i64) {
         self.clock.advance(SignedDuration::from_secs(seconds));
+    }
+
+    /// The account, signed in, with these permissions.
+    pub async fn admin(&self, permissions: &[&str]) -> Person {
+        person(&self.sign_in().await).holding(permissions)
+    }
+
+    /// Types of the events announced so far, but for sign-ins.
+    pub fn announced_types(&self) -> Vec<String> {
+        let mut types = self.store.announced_types("auth");
+        types.retain(|kind| kind != "platform.auth.login_succeeded");
+        types
+    }
+
+    /// Lets the module hear of something that happened now.
+    pub async fn hear(&self, data: &impl EventData) {
+        let tenant = Tenant::of_internal_call(self.world.user.lock().unwrap().tenant_id);
+        let (now, origin) = (self.clock.now(), Origin::system("test"));
+        let event = Envelope::new("identity", now, tenant, &origin, data);
+        self.consumer.consume(&event).await.unwrap();
     }
 
     /// Signs the account in; the answer's body.

@@ -54,6 +54,8 @@ pub enum RevocationReason {
     /// All of the user's sessions were ended by the user.
     LogoutAll,
     PasswordChanged,
+    /// A service client handed in one of its tokens, as one that was found or is not needed.
+    ByClient,
     /// A spent refresh token came back.
     TokenReuse,
     UserSuspended,

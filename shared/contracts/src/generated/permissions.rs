@@ -27,6 +27,18 @@ pub const AUTH_PROVIDER_UPDATE: &str = "auth.provider.update";
 /// Remove identity providers.
 pub const AUTH_PROVIDER_DELETE: &str = "auth.provider.delete";
 
+/// Create service clients.
+pub const AUTH_CLIENT_CREATE: &str = "auth.client.create";
+
+/// See service clients.
+pub const AUTH_CLIENT_READ: &str = "auth.client.read";
+
+/// Change service clients and give them new secrets.
+pub const AUTH_CLIENT_UPDATE: &str = "auth.client.update";
+
+/// Delete service clients.
+pub const AUTH_CLIENT_DELETE: &str = "auth.client.delete";
+
 // authz
 
 /// Create roles.
@@ -81,6 +93,10 @@ pub const ALL: &[Permission] = &[
     Permission { code: AUTH_PROVIDER_READ, description: "See the identity providers.", module: "auth", roles: &["admin"] },
     Permission { code: AUTH_PROVIDER_UPDATE, description: "Change identity providers, and so decide who signs in as whom.", module: "auth", roles: &[] },
     Permission { code: AUTH_PROVIDER_DELETE, description: "Remove identity providers.", module: "auth", roles: &[] },
+    Permission { code: AUTH_CLIENT_CREATE, description: "Create service clients.", module: "auth", roles: &["admin"] },
+    Permission { code: AUTH_CLIENT_READ, description: "See service clients.", module: "auth", roles: &["admin"] },
+    Permission { code: AUTH_CLIENT_UPDATE, description: "Change service clients and give them new secrets.", module: "auth", roles: &["admin"] },
+    Permission { code: AUTH_CLIENT_DELETE, description: "Delete service clients.", module: "auth", roles: &["admin"] },
     Permission { code: ROLE_CREATE, description: "Create roles.", module: "authz", roles: &["admin"] },
     Permission { code: ROLE_READ, description: "See roles and permissions.", module: "authz", roles: &["admin", "member", "viewer"] },
     Permission { code: ROLE_UPDATE, description: "Change roles and their permissions.", module: "authz", roles: &["admin"] },
