@@ -3,22 +3,26 @@
 use std::{collections::HashMap, sync::Arc};
 
 use authorizer::Authorizer;
-use aws::Table;
+use aws::{Table, limits::TableLimiter};
 use axum::Router;
 use contracts::generated::{self, MODULES, ROUTES};
-use embedded::{Mailbox, SecretFile, Store, Subscription};
+use embedded::{Mailbox, Schedule, SecretFile, Store, Subscription};
 use kernel::{
     client::{ServiceClient, Transport},
     clock::{Clock, SystemClock},
     config::Sources,
     cursor::Cursors,
     idempotency::Idempotency,
+    limit::{Limits, Rules},
     module::Module,
     openapi::{self, ApiDocument},
     secret::{Key, Secret, SecretStore, platform_key},
 };
 
 use crate::{credentials::Credentials, platform::StartError, seed::Seeder};
+
+/// The table that all modules count rate limits in.
+const LIMITS_TABLE: &str = "limits";
 
 /// Says in the secret store that seeding was completed.
 const SEEDED: &str = "first-accounts-made";
@@ -44,11 +48,24 @@ impl Composition {
         sources: &Sources,
         transport: Arc<dyn Transport>,
     ) -> Result<Self, StartError> {
+        Self::build_at(store, sources, transport, Arc::new(SystemClock)).await
+    }
+
+    /// The same by another clock.
+    ///
+    /// # Errors
+    /// As [`Self::build`]
+    pub async fn build_at(
+        store: &Store,
+        sources: &Sources,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StartError> {
         let secrets: Arc<dyn SecretStore> = Arc::new(SecretFile::open(store.folder())?);
         let keys: Vec<_> = MODULES.iter().flat_map(|module| module.config).copied().collect();
         let sources = &sources.clone().with_secrets(&keys, &*secrets).await?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mailbox = Arc::new(Mailbox::open(store.folder(), clock.clone())?);
+        let limiter = TableLimiter::new(store.shared_table(LIMITS_TABLE).await?, clock.clone());
         let parts = Parts {
             store,
             sources,
@@ -57,8 +74,10 @@ impl Composition {
             cursors: Cursors::new(platform_key(&*secrets, "cursors").await?),
             idempotency_key: platform_key(&*secrets, "idempotency").await?,
             refresh_key: platform_key(&*secrets, "refresh").await?,
+            federation_key: platform_key(&*secrets, "federation").await?,
             factor_key: platform_key(&*secrets, "factors").await?,
             link_key: platform_key(&*secrets, "links").await?,
+            limits: Limits::new(Rules::read(sources)?, Arc::new(limiter)),
             secrets: secrets.clone(),
             transport: transport.clone(),
         };
@@ -118,6 +137,24 @@ impl Composition {
         };
         declared.chain([forgetting]).collect()
     }
+
+    /// What runs by the clock: as the manifests say.
+    pub fn schedules(&self) -> Vec<Schedule> {
+        let mut schedules = Vec::new();
+        for module in &self.modules {
+            let spec = generated::module(module.name);
+            for schedule in spec.schedules {
+                let declared = spec.jobs.iter().find(|job| job.kind == schedule.job);
+                let built = module.jobs.iter().find(|job| job.kind() == schedule.job);
+                let (declared, job) =
+                    declared.zip(built.cloned()).expect("a test compares jobs and manifests");
+                let name = format!("{}/{}", module.name, schedule.name);
+                let (cron, max_attempts) = (schedule.cron, declared.max_attempts);
+                schedules.push(Schedule { name, cron, max_attempts, job });
+            }
+        }
+        schedules
+    }
 }
 
 /// What modules are built with.
@@ -130,8 +167,10 @@ struct Parts<'a> {
     cursors: Cursors,
     idempotency_key: Key,
     refresh_key: Key,
+    federation_key: Key,
     factor_key: Key,
     link_key: Key,
+    limits: Limits,
     transport: Arc<dyn Transport>,
 }
 
@@ -180,6 +219,7 @@ impl Parts<'_> {
                 cursors: cursors.clone(),
                 idempotency: self.idempotency("identity").await?,
                 link_key: self.link_key.clone(),
+                limits: self.limits.clone(),
             },
         )?;
         let auth = auth::module(
@@ -194,6 +234,8 @@ impl Parts<'_> {
                 cursors: cursors.clone(),
                 idempotency: self.idempotency("auth").await?,
                 refresh_key: self.refresh_key.clone(),
+                federation_key: self.federation_key.clone(),
+                limits: self.limits.clone(),
                 factor_key: self.factor_key.clone(),
             },
         )?;
@@ -208,7 +250,8 @@ impl Parts<'_> {
             },
         )?;
         modules.push(ops);
-        Ok(modules)
+        let limited = |module| Module { limits: self.limits.clone(), ..module };
+        Ok(modules.into_iter().map(limited).collect())
     }
 }
 
@@ -245,6 +288,11 @@ mod tests {
                 assert!(built.contains(dependency), "{} before {dependency}", module.name);
             }
             assert_eq!(module.version, spec.version);
+            let jobs = |kinds: &mut dyn Iterator<Item = &'static str>| {
+                kinds.collect::<std::collections::BTreeSet<_>>()
+            };
+            let declared = jobs(&mut spec.jobs.iter().map(|job| job.kind));
+            assert_eq!(jobs(&mut module.jobs.iter().map(|job| job.kind())), declared);
             built.push(module.name);
         }
         // The authorizer is no service: it stands in front of them.

@@ -42,6 +42,12 @@ impl Authentication {
         Self { methods: vec![Method::Pwd], time }
     }
 
+    /// A provider of the tenant vouches for them. How it knows is its own business, and RFC 8176 has no
+    /// name for that.
+    pub fn by_provider(time: Timestamp) -> Self {
+        Self { methods: Vec::new(), time }
+    }
+
     /// A passkey whose authenticator has verified its user: something they have, unlocked by something
     /// they know or are (NIST SP 800-63B-4, section 3.1.7).
     pub fn by_passkey(time: Timestamp) -> Self {

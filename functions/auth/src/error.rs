@@ -1,5 +1,8 @@
 //! Errors of the service, and what clients see of them.
 
+use std::collections::BTreeSet;
+
+use contracts::authz::ESCALATION;
 use http::{HeaderValue, StatusCode, header};
 use kernel::{
     client::{CallError, passed_on},
@@ -11,6 +14,7 @@ use kernel::{
 use crate::{
     challenge::{LIFETIME, Purpose},
     factors::WrongProof,
+    federation::refusal::{self, Refusal},
     passkey::PasskeyError,
     service::Demand,
     store::StoreError,
@@ -24,7 +28,7 @@ pub const INVALID_CREDENTIALS: Kind = Kind::new(
 pub const LOCKED_OUT: Kind = Kind::new(
     StatusCode::TOO_MANY_REQUESTS,
     "auth.locked_out",
-    "Too many wrong passwords; wait before the next try",
+    "Too many attempts to sign in; wait before the next",
 );
 pub const EMAIL_NOT_VERIFIED: Kind = Kind::new(
     StatusCode::FORBIDDEN,
@@ -89,6 +93,13 @@ pub const SECOND_FACTOR_NEEDED: Kind = Kind::new(
     "The password alone is not enough here",
 );
 
+pub const CLIENT_NOT_FOUND: Kind =
+    Kind::new(StatusCode::NOT_FOUND, "auth.client_not_found", "There is no such service client");
+pub const API_KEY_NOT_FOUND: Kind =
+    Kind::new(StatusCode::NOT_FOUND, "auth.api_key_not_found", "There is no such API key");
+pub const NO_ACCOUNT: Kind =
+    Kind::new(StatusCode::FORBIDDEN, "auth.no_account", "A service client has no account");
+
 /// For the documentation.
 pub const PROBLEMS: &[Kind] = &[
     INVALID_CREDENTIALS,
@@ -97,6 +108,10 @@ pub const PROBLEMS: &[Kind] = &[
     SUSPENDED,
     INVALID_REFRESH_TOKEN,
     SESSION_NOT_FOUND,
+    CLIENT_NOT_FOUND,
+    API_KEY_NOT_FOUND,
+    NO_ACCOUNT,
+    contracts::authz::ESCALATION,
     TENANT_SUSPENDED,
     MFA_REQUIRED,
     MFA_ENROLLMENT_REQUIRED,
@@ -115,6 +130,17 @@ pub const PROBLEMS: &[Kind] = &[
     STEP_UP_REQUIRED,
     contracts::identity::WRONG_PASSWORD,
     contracts::identity::BUSY,
+    refusal::PROVIDER_NOT_FOUND,
+    refusal::SLUG_TAKEN,
+    refusal::STATE_INVALID,
+    refusal::DENIED,
+    refusal::UNPROVEN,
+    refusal::PROVIDER_UNAVAILABLE,
+    refusal::EMAIL_UNPROVEN,
+    refusal::NOT_ALLOWED,
+    refusal::NOT_LINKABLE,
+    refusal::IDENTITY_NOT_FOUND,
+    refusal::LAST_IDENTITY,
 ];
 
 /// Why a use case did not do as asked.
@@ -132,6 +158,17 @@ pub enum Error {
     InvalidRefreshToken(&'static str),
     #[error("no such session")]
     SessionNotFound,
+    /// What the caller has come with does not count any more, though the authorizer remembers it.
+    #[error("the session is over")]
+    SessionOver,
+    #[error("no such client")]
+    ClientNotFound,
+    #[error("no such API key")]
+    ApiKeyNotFound,
+    #[error("a client has no account")]
+    NoAccount,
+    #[error("the caller does not hold {0:?}")]
+    Escalation(BTreeSet<String>),
     #[error("the account behind a valid token is gone")]
     AccountGone,
     #[error("the tenant is suspended or gone")]
@@ -171,6 +208,12 @@ pub enum Error {
     Contended,
     #[error("the request is not valid")]
     Invalid(#[source] Problem),
+    #[error(transparent)]
+    Federation(#[from] Refusal),
+    #[error("{0}")]
+    Unavailable(String),
+    #[error("the account has too many requests")]
+    Throttled(#[source] Problem),
     #[error("service call")]
     Call(#[from] CallError),
     #[error("store")]
@@ -199,6 +242,14 @@ impl From<Error> for Problem {
                 INVALID_REFRESH_TOKEN.problem("it is unknown, expired, spent or revoked")
             }
             Error::SessionNotFound => SESSION_NOT_FOUND.problem("no session of yours has this id"),
+            Error::SessionOver => Self::bad_token("the session is over, or the key was revoked"),
+            Error::ClientNotFound => CLIENT_NOT_FOUND.problem("your tenant has no such client"),
+            Error::ApiKeyNotFound => API_KEY_NOT_FOUND.problem("no key of yours has this id"),
+            Error::NoAccount => NO_ACCOUNT.problem("ask about the client instead"),
+            Error::Escalation(missing) => {
+                let missing = missing.into_iter().collect::<Vec<_>>().join("`, `");
+                ESCALATION.problem(format!("you do not hold `{missing}`"))
+            }
             Error::AccountGone => Self::bad_token("the account is gone"),
             Error::TenantSuspended => {
                 TENANT_SUSPENDED.problem("ask whoever runs this platform for your organisation")
@@ -228,7 +279,9 @@ impl From<Error> for Problem {
                 SECOND_FACTOR_NEEDED.problem("give a code, a recovery code or a passkey")
             }
             Error::Contended => problem::CONFLICT.problem("try again"),
-            Error::Invalid(problem) | Error::StepUp(problem) => problem,
+            Error::Invalid(problem) | Error::Throttled(problem) | Error::StepUp(problem) => problem,
+            Error::Federation(refusal) => refusal.into(),
+            Error::Unavailable(cause) => Self::unavailable(cause),
             Error::Call(error) => passed_on(
                 error,
                 &[problem::INVALID, contracts::identity::WRONG_PASSWORD, contracts::identity::BUSY],

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     holder::{FactorKeys, Holder},
-    lockout::{Failures, LockoutRules},
+    lockout::{Counter, Rule},
     passkey::{Assertion, Passkey, PasskeyError, RelyingParty},
     recovery::{self, RecoveryCodes},
     totp::TotpSecret,
@@ -67,7 +67,7 @@ pub struct Factors {
     recovery_codes: Vec<String>,
     passkeys: Vec<Passkey>,
     /// Wrong proofs since the last right one.
-    failures: Option<Failures>,
+    failures: Option<Counter>,
 }
 
 impl Factors {
@@ -213,8 +213,8 @@ impl Factors {
 
     /// Counts a wrong proof.
     pub fn note_failure(&mut self, now: Timestamp) {
-        let failures = self.failures.map_or(0, |failures| failures.failures).saturating_add(1);
-        self.failures = Some(Failures { failures, last_at: now });
+        let attempts = self.failures.map_or(0, |failures| failures.attempts).saturating_add(1);
+        self.failures = Some(Counter { attempts, last_at: now, known_until: None });
     }
 
     /// Forgets wrong proofs after a right one.
@@ -223,8 +223,8 @@ impl Factors {
     }
 
     /// Whole seconds until the next proof is looked at; `None` when it may come now.
-    pub fn wait(&self, rules: LockoutRules, now: Timestamp) -> Option<u64> {
-        self.failures?.wait(rules, now)
+    pub fn wait(&self, rule: Rule, now: Timestamp) -> Option<u64> {
+        self.failures?.wait(rule, now)
     }
 }
 

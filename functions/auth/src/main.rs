@@ -19,6 +19,8 @@ async fn main() -> Result<(), lambda::Error> {
             cursors: environment.cursors().await?,
             idempotency: environment.idempotency().await?,
             refresh_key: environment.key_for_clients("refresh").await?,
+            federation_key: environment.key_for_clients("federation").await?,
+            limits: environment.limits(),
             factor_key: environment.key_for_clients("factors").await?,
         };
         Ok(auth::module(&environment.settings(module("auth").config).await?, ports)?)

@@ -2,15 +2,23 @@
 
 mod access;
 mod admission;
+mod api_keys;
+mod attempts;
+mod clients;
 mod enrolment;
+mod federation;
+mod identities;
+mod introspection;
 mod passkeys;
 mod proofs;
+mod providers;
 mod refresh;
 mod second_factor;
 mod sessions;
 mod sign_in;
 mod step_up;
 mod tenancy;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -22,15 +30,15 @@ use contracts::{
 };
 use jiff::{SignedDuration, Timestamp};
 use kernel::{
-    caller::Caller,
-    caller::Tenant,
+    caller::{Caller, Credential, Tenant},
     clock::Clock,
     cursor::Cursors,
     event::{Envelope, EventData},
     id::UserId,
+    limit::{AccountUse, Limits},
     origin::Origin,
     remembered::Remembered,
-    secret::Secret,
+    secret::{Key, Secret},
     step_up::RecentAuthentication,
     validate::Invalid,
 };
@@ -39,18 +47,16 @@ pub use self::{
     access::{Access, SignedIn},
     admission::Demand,
     enrolment::ShownTotp,
+    federation::{BeginFederation, Begun, Callback, Federation, Finished},
+    introspection::TokenInfo,
     passkeys::{CreationOptions, RequestOptions},
     sign_in::SignIn,
     step_up::FreshProof,
+    tokens::{ClientCredentials, ClientToken, GrantError},
 };
 use crate::{
-    error::Error,
-    holder::FactorKeys,
-    keys::{AccessTokens, KeyRing},
-    lockout::LockoutRules,
-    passkey::RelyingParty,
-    refresh_token::RefreshTokens,
-    store::Store,
+    credential::Credentials, error::Error, holder::FactorKeys, keys::AccessTokens,
+    lockout::LockoutRules, passkey::RelyingParty, refresh_token::RefreshTokens, store::Store,
 };
 
 /// How long things live.
@@ -94,9 +100,16 @@ pub struct Service {
     pub cursors: Cursors,
     pub tokens: AccessTokens,
     pub refresh_tokens: RefreshTokens,
-    pub keys: Arc<KeyRing>,
+    /// They name tenant, user and key.
+    pub api_keys: Credentials<3>,
+    /// They name tenant and client.
+    pub client_secrets: Credentials<2>,
     pub lifetimes: Lifetimes,
     pub lockout: LockoutRules,
+    pub federation: Federation,
+    /// Names accounts to counters without saying whose they are.
+    pub attempt_key: Key,
+    pub limits: Limits,
     pub factor_keys: FactorKeys,
     pub party: RelyingParty,
     pub step_up: RecentAuthentication,
@@ -124,6 +137,9 @@ pub struct Profile {
 impl Service {
     /// Creates a pending account, unless the address is taken, which the answer does not tell.
     pub async fn register(&self, origin: &Origin, request: RegisterRequest) -> Result<(), Error> {
+        let account = self.counters(origin, &request.email).account;
+        let counted = self.limits.count_account(AccountUse::Registration, &account).await;
+        counted.map_err(Error::Throttled)?;
         let slug = request.tenant.as_deref();
         let tenant = self.tenants.find_for_registration(origin, slug).await?.ok_or_else(|| {
             let unknown =
@@ -142,6 +158,9 @@ impl Service {
 
     /// The account and tenant behind a token.
     pub async fn profile(&self, caller: &Caller) -> Result<Profile, Error> {
+        if caller.credential == Credential::Client {
+            return Err(Error::NoAccount);
+        }
         let (user, tenant) = tokio::try_join!(
             self.identities.find(&caller.origin, caller.tenant, caller.user),
             self.tenants.find(&caller.origin, caller.tenant.id()),
@@ -170,7 +189,7 @@ impl Service {
 
     /// The public halves of the signing keys.
     pub async fn public_keys(&self) -> Result<Jwks, Error> {
-        Ok(self.keys.public_keys().await?)
+        Ok(self.tokens.public_keys().await?)
     }
 }
 

@@ -30,6 +30,7 @@ use kernel::{
     config::{ConfigErrors, Sources},
     cursor::Cursors,
     idempotency::Idempotency,
+    limit::Limits,
     mail::Mailer,
     module::Module,
     secret::Key,
@@ -53,6 +54,8 @@ pub struct Ports {
     pub idempotency: Idempotency,
     /// What mailed tokens are made with; the same wherever the service runs.
     pub link_key: Key,
+    /// Counts what strangers ask for accounts by their addresses.
+    pub limits: Limits,
 }
 
 /// Builds the module.
@@ -65,7 +68,8 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
     let hasher = Hasher::new(&settings.hashing)
         .map_err(|reason| ConfigErrors(vec![format!("identity.password.*: {reason}")]))?;
 
-    let Ports { table, authz, mailer, clock, cursors, idempotency, link_key } = ports;
+    let Ports { table, authz, mailer, clock, cursors, idempotency, link_key, limits } = ports;
+    let account_key = link_key.derive("accounts");
     let links = Links {
         key: link_key,
         base: settings.link_base,
@@ -82,6 +86,8 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         policy: settings.policy,
         links,
         letters: Letters::default(),
+        limits,
+        account_key,
     });
     let mut module = Module::new(NAME, spec.version);
     module.api = api::router(service.clone());

@@ -18,6 +18,7 @@ async fn main() -> Result<(), lambda::Error> {
             idempotency: environment.idempotency().await?,
             // Mails are written by `events` too.
             link_key: environment.key("links").await?,
+            limits: environment.limits(),
         };
         Ok(identity::module(&environment.settings(module("identity").config).await?, ports)?)
     })

@@ -3,6 +3,7 @@
 mod accounts;
 mod mails;
 mod passwords;
+mod proven;
 mod registration;
 mod roles;
 mod standing;
@@ -17,8 +18,10 @@ use kernel::{
     cursor::Cursors,
     event::{Envelope, EventData},
     id::UserId,
+    limit::{AccountUse, Limits},
     mail::Mailer,
     origin::Origin,
+    secret::{Key, encode},
 };
 
 pub use self::{
@@ -26,6 +29,7 @@ pub use self::{
     registration::NewRegistration,
 };
 use crate::{
+    email::Email,
     error::Error,
     hashing::Hasher,
     letters::Letters,
@@ -49,6 +53,9 @@ pub struct Service {
     pub(crate) policy: Policy,
     pub(crate) links: Links,
     pub(crate) letters: Letters,
+    pub(crate) limits: Limits,
+    /// Names accounts to the limiter without saying whose they are.
+    pub(crate) account_key: Key,
 }
 
 impl Service {
@@ -105,6 +112,12 @@ impl Service {
             }
         }
         Err(Error::Contended)
+    }
+
+    /// Counts a request for a mailed link, whether or not the address has an account.
+    async fn count_request_for(&self, email: &Email) -> Result<(), Error> {
+        let account = encode(&self.account_key.sign(&[email.normalised().as_bytes()]));
+        Ok(self.limits.count_account(AccountUse::Reset, &account).await?)
     }
 
     fn event(&self, tenant: Tenant, origin: &Origin, data: &impl EventData) -> Envelope {

@@ -40,6 +40,8 @@ pub fn layer(sources: &Sources) -> Result<CorsLayer, ConfigErrors> {
             header::LOCATION,
             header::RETRY_AFTER,
             idempotency::REPLAYED,
+            HeaderName::from_static("ratelimit"),
+            HeaderName::from_static("ratelimit-policy"),
             HeaderName::from_static("x-request-id"),
         ]))
 }

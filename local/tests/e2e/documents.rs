@@ -31,6 +31,7 @@ async fn the_openapi_document_has_exactly_the_declared_routes() {
         let expected = match route.access {
             Access::Public => &Value::Null,
             Access::SignedIn => &Value::from("signed-in"),
+            Access::Session => &Value::from("session"),
             Access::Permission(code) => &Value::from(code),
         };
         assert_eq!(&operation["x-permission"], expected, "{} {}", route.method, route.path);

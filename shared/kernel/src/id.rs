@@ -74,3 +74,27 @@ id!(
     /// An event; consumers are idempotent by it.
     EventId
 );
+id!(
+    /// An identity provider of a tenant, such as its own OpenID provider.
+    ProviderId
+);
+id!(
+    /// A link between an account and what a provider calls the same person.
+    IdentityId
+);
+id!(
+    /// A service client: a machine that acts for a tenant.
+    ClientId
+);
+id!(
+    /// One of a service client's secrets.
+    ClientSecretId
+);
+id!(
+    /// A personal API key.
+    ApiKeyId
+);
+id!(
+    /// An access token.
+    TokenId
+);

@@ -9,6 +9,8 @@
 //! | know who is calling, and for which tenant | [`caller`], [`origin`], [`step_up`] |
 //! | announce a change | [`event`], [`stream`] |
 //! | call another service | [`client`] |
+//! | ask an address that somebody else chose | [`outgoing`] |
+//! | limit who calls too often | [`limit`] |
 //! | read settings and secrets | [`config`], [`secret`] |
 //! | remember what was read | [`remembered`] |
 //! | create nothing twice | [`idempotency`] |
@@ -27,10 +29,12 @@ pub mod id;
 pub mod idempotency;
 pub mod job;
 pub mod lambda;
+pub mod limit;
 pub mod mail;
 pub mod module;
 pub mod openapi;
 pub mod origin;
+pub mod outgoing;
 pub mod page;
 pub mod problem;
 pub mod remembered;

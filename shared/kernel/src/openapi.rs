@@ -13,6 +13,12 @@ use crate::{
     route::{Access, Route, RouteTable},
 };
 
+/// The fields of draft-ietf-httpapi-ratelimit-headers.
+const LIMIT_FIELDS: [(&str, &str); 2] = [
+    ("RateLimit-Policy", "The limits that count this request: quota `q` in `w` seconds"),
+    ("RateLimit", "What is left of each: `r` requests; in `t` seconds all of the quota"),
+];
+
 /// One module's part.
 #[derive(Clone)]
 pub struct ApiDocument {
@@ -87,6 +93,10 @@ fn complete(operation: &mut Value, module: &str, method: &str, path: &str, route
             operation["security"] = json!([{"bearer": []}]);
             operation["x-permission"] = json!("signed-in");
         }
+        Some(Access::Session) => {
+            operation["security"] = json!([{"bearer": []}]);
+            operation["x-permission"] = json!("session");
+        }
         Some(Access::Permission(permission)) => {
             operation["security"] = json!([{"bearer": []}]);
             operation["x-permission"] = json!(permission);
@@ -100,6 +110,9 @@ fn complete(operation: &mut Value, module: &str, method: &str, path: &str, route
         vec![problem::THROTTLED, problem::INTERNAL, problem::UNAVAILABLE, problem::TIMEOUT];
     if !matches!(access, None | Some(Access::Public)) {
         kinds.push(problem::UNAUTHENTICATED);
+    }
+    if access == Some(Access::Session) {
+        kinds.push(problem::SESSION_REQUIRED);
     }
     if matches!(access, Some(Access::Permission(_))) {
         kinds.push(problem::FORBIDDEN);
@@ -135,6 +148,16 @@ fn complete(operation: &mut Value, module: &str, method: &str, path: &str, route
             response["content"] = json!({"application/problem+json": {
                 "schema": {"$ref": "#/components/schemas/Problem"},
             }});
+        }
+        if route.is_some() {
+            for (name, description) in LIMIT_FIELDS {
+                response["headers"][name] =
+                    json!({"description": description, "schema": {"type": "string"}});
+            }
+        }
+        if status == problem::THROTTLED.status.as_str() {
+            response["headers"]["Retry-After"] =
+                json!({"description": "Seconds to wait", "schema": {"type": "integer"}});
         }
         response["headers"]["X-Request-Id"] = json!({"description": "Names this request in every log line", "schema": {"type": "string"}});
     }

@@ -27,12 +27,21 @@ impl Kind {
         Self { status, code, title }
     }
 
+    /// Identifies the kind (RFC 9457, section 3.1.1). Registered types are what they are.
+    fn type_uri(self) -> String {
+        if self == THROTTLED {
+            return QUOTA_EXCEEDED.to_owned();
+        }
+        format!("urn:plinth:problem:{}", self.code)
+    }
+
     /// A problem of this kind; the detail says what was wrong with this very request.
     pub fn problem(self, detail: impl Into<String>) -> Problem {
         Problem(Box::new(Parts {
             kind: self,
             detail: detail.into(),
             errors: Vec::new(),
+            violated: Vec::new(),
             extensions: Map::new(),
             headers: HeaderMap::new(),
             cause: None,
@@ -46,6 +55,11 @@ pub const UNAUTHENTICATED: Kind =
     Kind::new(StatusCode::UNAUTHORIZED, "auth.unauthenticated", "A valid access token is needed");
 pub const FORBIDDEN: Kind =
     Kind::new(StatusCode::FORBIDDEN, "auth.forbidden", "The permission for this is missing");
+pub const SESSION_REQUIRED: Kind = Kind::new(
+    StatusCode::FORBIDDEN,
+    "auth.session_required",
+    "This is for people who have signed in",
+);
 pub const NOT_FOUND: Kind =
     Kind::new(StatusCode::NOT_FOUND, "request.not_found", "There is nothing here");
 pub const METHOD_NOT_ALLOWED: Kind = Kind::new(
@@ -69,8 +83,13 @@ pub const UNSUPPORTED_MEDIA_TYPE: Kind = Kind::new(
 );
 pub const INVALID: Kind =
     Kind::new(StatusCode::UNPROCESSABLE_ENTITY, "request.invalid", "The request is not valid");
-pub const THROTTLED: Kind =
-    Kind::new(StatusCode::TOO_MANY_REQUESTS, "request.throttled", "Too many requests");
+pub const THROTTLED: Kind = Kind::new(
+    StatusCode::TOO_MANY_REQUESTS,
+    "request.throttled",
+    "Request cannot be satisfied as assigned quota has been exceeded",
+);
+/// The type of [`THROTTLED`] (draft-ietf-httpapi-ratelimit-headers-10, section 5.1).
+const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 pub const INTERNAL: Kind =
     Kind::new(StatusCode::INTERNAL_SERVER_ERROR, "internal.error", "Something went wrong here");
 pub const UNAVAILABLE: Kind = Kind::new(
@@ -86,6 +105,7 @@ pub const COMMON: &[Kind] = &[
     MALFORMED,
     UNAUTHENTICATED,
     FORBIDDEN,
+    SESSION_REQUIRED,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     CONFLICT,
@@ -137,6 +157,10 @@ pub struct Document {
     /// What is wrong, field by field; only for bad input.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Violation>,
+    /// The rate limits that refuse the request; only when there are too many.
+    #[serde(rename = "violated-policies", default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["sign-in"]))]
+    pub violated_policies: Vec<String>,
     /// What this kind of problem says beyond that (RFC 9457, section 3.2).
     #[serde(flatten)]
     #[schema(ignore)]
@@ -152,6 +176,7 @@ struct Parts {
     kind: Kind,
     detail: String,
     errors: Vec<Violation>,
+    violated: Vec<&'static str>,
     extensions: Map<String, Value>,
     headers: HeaderMap,
     cause: Option<Box<dyn Error + Send + Sync>>,
@@ -212,6 +237,13 @@ impl Problem {
         self
     }
 
+    /// Names the rate limits that refuse the request.
+    #[must_use]
+    pub fn violating(mut self, policies: Vec<&'static str>) -> Self {
+        self.0.violated = policies;
+        self
+    }
+
     /// Says one thing more, as a member of its own.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -231,6 +263,13 @@ impl Problem {
         self
     }
 
+    /// Lets `add` add headers of which there may be several.
+    #[must_use]
+    pub(crate) fn headers(mut self, add: impl FnOnce(&mut HeaderMap)) -> Self {
+        add(&mut self.0.headers);
+        self
+    }
+
     /// The cause and everything behind it, for the log.
     pub fn cause_chain(&self) -> Option<String> {
         let first = self.0.cause.as_deref()?;
@@ -243,7 +282,7 @@ impl Problem {
     /// The document, completed with what only the request knows.
     pub fn document(&self, instance: &str, request_id: &str) -> Document {
         Document {
-            type_uri: format!("urn:plinth:problem:{}", self.0.kind.code),
+            type_uri: self.0.kind.type_uri(),
             title: self.0.kind.title.to_owned(),
             status: self.0.kind.status.as_u16(),
             detail: self.0.detail.clone(),
@@ -251,6 +290,7 @@ impl Problem {
             code: self.0.kind.code.to_owned(),
             request_id: request_id.to_owned(),
             errors: self.0.errors.clone(),
+            violated_policies: self.0.violated.iter().map(ToString::to_string).collect(),
             extensions: self.0.extensions.clone(),
         }
     }

@@ -13,8 +13,10 @@ use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 pub enum Access {
     /// Nothing.
     Public,
-    /// Any valid token.
+    /// Any valid token or API key.
     SignedIn,
+    /// The token of a session: a person who has signed in, and no program in their name.
+    Session,
     /// A token whose roles hold this permission.
     Permission(&'static str),
 }

@@ -57,7 +57,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        caller::AuthorizerContext,
+        caller::{AuthorizerContext, Credential},
         id::{SessionId, TenantId, UserId},
         origin::Origin,
     };
@@ -67,6 +67,7 @@ mod tests {
             user_id: UserId::new(),
             tenant_id: TenantId::new(),
             session_id: SessionId::new(),
+            credential: Credential::Session,
             roles: Vec::new(),
             permissions: BTreeSet::new(),
             amr: Vec::new(),

@@ -125,6 +125,8 @@ pub enum Access {
     Public,
     /// Whoever proves who they are.
     SignedIn,
+    /// People who have signed in: no API keys, no service clients.
+    Session,
     /// Whoever holds the permission with this code.
     Permission(String),
 }
@@ -134,6 +136,7 @@ impl From<String> for Access {
         match text.as_str() {
             "public" => Self::Public,
             "signed-in" => Self::SignedIn,
+            "session" => Self::Session,
             _ => Self::Permission(text),
         }
     }

@@ -40,12 +40,7 @@ pub struct Demand {
 impl Service {
     /// After the first proof: a session, or the demand for a second one. Everything that this takes is
     /// read at the same time, so a second factor that is not there costs no time.
-    pub(super) async fn admit(
-        &self,
-        origin: &Origin,
-        proven: Proven,
-        cleared: Option<&str>,
-    ) -> Result<SignedIn, Error> {
+    pub(super) async fn admit(&self, origin: &Origin, proven: Proven) -> Result<SignedIn, Error> {
         let holder = Holder::of(&proven.user);
         let (tenancy, grants, stored) = tokio::join!(
             self.tenancy(origin, holder.tenant()),
@@ -56,15 +51,14 @@ impl Service {
         if !proven.authentication.has_second_factor() {
             if factors.is_enrolled() {
                 let kinds = factors.kinds();
-                return Err(self.demand(&proven, Purpose::SecondFactor, kinds, cleared).await?);
+                return Err(self.demand(&proven, Purpose::SecondFactor, kinds).await?);
             }
             if settings.require_second_factor {
                 let kinds = vec![FactorKind::Totp];
-                return Err(self.demand(&proven, Purpose::Enrolment, kinds, cleared).await?);
+                return Err(self.demand(&proven, Purpose::Enrolment, kinds).await?);
             }
         }
-        let along = Along { cleared, ..Along::default() };
-        let opened = self.open_session(origin, &proven, &devices, along).await?;
+        let opened = self.open_session(origin, &proven, &devices, Along::default()).await?;
         let (session, token) = opened.map_err(|_| Error::Contended)?;
         self.issue(&session, grants.roles, token, Some(proven.user)).await
     }
@@ -74,7 +68,6 @@ impl Service {
         proven: &Proven,
         purpose: Purpose,
         kinds: Vec<FactorKind>,
-        cleared: Option<&str>,
     ) -> Result<Error, Error> {
         let now = self.clock.now();
         let token = random_token();
@@ -87,7 +80,7 @@ impl Service {
             expires_at: now.saturating_add(challenge::LIFETIME).unwrap_or(now),
             attempts: 0,
         };
-        self.store.create_challenge(token.expose(), &challenge, cleared).await?;
+        self.store.create_challenge(token.expose(), &challenge).await?;
         let demand = Demand { challenge: token, purpose, kinds };
         Ok(Error::SecondFactorDemanded(Box::new(demand)))
     }
@@ -126,7 +119,11 @@ impl Service {
         let data = LoginSucceeded { user_id, session_id: id, is_new_device };
         let event = event(now, holder.tenant(), &origin.acting_as(holder.user), &data);
         let along = Along { devices: sighting.devices.as_ref(), ..along };
-        let stored = self.store.create_session(holder.tenant(), &session, along, &[event]).await?;
-        Ok(stored.map(|()| (session, token)))
+        let events = [event];
+        let (stored, ()) = tokio::join!(
+            self.store.create_session(holder.tenant(), &session, along, &events),
+            Box::pin(self.know_client(origin, &proven.user.email, now)),
+        );
+        Ok(stored?.map(|()| (session, token)))
     }
 }

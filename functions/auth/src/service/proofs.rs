@@ -45,7 +45,9 @@ impl Service {
         holder: Holder,
         factors: &Factors,
     ) -> Result<(), Error> {
-        let Some(seconds) = factors.wait(self.lockout, self.clock.now()) else { return Ok(()) };
+        let Some(seconds) = factors.wait(self.lockout.client, self.clock.now()) else {
+            return Ok(());
+        };
         self.announce_refusal(origin, holder, LoginFailure::LockedOut).await?;
         Err(Error::LockedOut(seconds))
     }

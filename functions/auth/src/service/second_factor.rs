@@ -44,7 +44,7 @@ impl Service {
         let mut pending = self.open_challenge(origin, challenge, Purpose::SecondFactor).await?;
         let holder = pending.holder();
         self.check_wait(origin, holder, &pending.factors).await?;
-        self.count_attempt(challenge).await?;
+        self.count_answer(challenge).await?;
         self.end_second_factor_ceremony(proof, challenge.expose()).await?;
         let method = match proof {
             Proof::Code(_) | Proof::RecoveryCode(_) => Method::Otp,
@@ -97,7 +97,7 @@ impl Service {
         if !pending.factors.has_pending_totp(self.clock.now()) {
             return Err(Error::NothingToConfirm);
         }
-        self.count_attempt(challenge).await?;
+        self.count_answer(challenge).await?;
         for _ in 0..TRIES {
             let (holder, now) = (pending.holder(), self.clock.now());
             let before = pending.factors.clone();
@@ -161,8 +161,8 @@ impl Service {
         }
     }
 
-    async fn count_attempt(&self, challenge: &Secret) -> Result<(), Error> {
-        let counted = self.store.count_attempt(challenge.expose()).await?;
+    async fn count_answer(&self, challenge: &Secret) -> Result<(), Error> {
+        let counted = self.store.count_answer(challenge.expose()).await?;
         counted.map_err(|LostRace| Error::ChallengeInvalid)
     }
 

@@ -11,7 +11,7 @@ use kernel::{
 };
 
 use super::{Service, SignedIn, admission::Proven, event, passkeys::refusal};
-use crate::{authentication::Authentication, error::Error, lockout::counter_name};
+use crate::{authentication::Authentication, error::Error};
 
 /// A request to sign in.
 #[derive(Debug)]
@@ -21,57 +21,70 @@ pub struct SignIn {
 }
 
 impl Service {
-    /// Signs somebody in. An unknown address and a wrong password take the same way, the same reads,
-    /// the same hash and the same write, so neither the answer nor its time tells them apart.
+    /// Signs somebody in. An unknown address and a wrong password take the same way, the same
+    /// writes and the same hash, so neither the answer nor its time tells them apart.
     pub async fn sign_in(&self, origin: &Origin, request: SignIn) -> Result<SignedIn, Error> {
         // The session begins now, before the password is looked at: whatever ends sessions while the
         // hash waits its turn (a suspension, a new password) ends this one too.
         let started = self.clock.now();
-        let counter = counter_name(&request.email, origin.actor.ip_address.as_deref());
+        let counters = self.counters(origin, &request.email);
         let credentials = Credentials { email: request.email, password: request.password };
         // At the same time, although a locked-out guess then costs a hash: one round trip less for
         // everybody else, and the number of hashes at a time is bounded anyway.
-        let (failures, check) = tokio::join!(
-            self.store.failures(&counter),
+        let (attempt, check) = tokio::join!(
+            Box::pin(self.count_attempt(&counters, started)),
             self.identities.check_password(origin, &credentials),
         );
-        let (failures, check) = (failures?, check?);
-        let now = self.clock.now();
-        if let Some(seconds) = failures.and_then(|failures| failures.wait(self.lockout, now)) {
-            let (tenant, user) = account_of(&check);
-            self.note_failure(origin, &counter, tenant, user, LoginFailure::LockedOut).await?;
-            return Err(Error::LockedOut(seconds));
-        }
+        let attempt = match attempt {
+            Ok(attempt) => attempt,
+            Err(error @ Error::LockedOut(_)) => {
+                let (tenant, user) = account_of(&check?);
+                self.note_failure(origin, &counters.client, tenant, user, LoginFailure::LockedOut)
+                    .await?;
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        };
         match check {
-            PasswordCheck::Wrong { tenant_id, user_id } => {
+            Ok(PasswordCheck::Wrong { tenant_id, user_id }) => {
                 let reason = LoginFailure::InvalidCredentials;
-                self.note_failure(origin, &counter, tenant_id, user_id, reason).await?;
+                self.note_failure(origin, &counters.client, tenant_id, user_id, reason).await?;
                 Err(Error::InvalidCredentials)
             }
-            PasswordCheck::Right { user, password_version } => {
+            Ok(PasswordCheck::Right { user, password_version }) => {
                 let proven = Proven {
                     user: *user,
-                    authentication: Authentication::by_password(now),
+                    authentication: Authentication::by_password(self.clock.now()),
                     password_version: Some(password_version),
                     started,
                 };
-                self.admit_by_password(origin, proven, &counter, failures.is_some()).await
+                let (admitted, ()) = tokio::join!(
+                    Box::pin(self.admit_proven(origin, proven, &counters.client)),
+                    Box::pin(self.take_back_from_account(&attempt)),
+                );
+                if admitted.is_err() {
+                    Box::pin(self.take_back_from_client(&attempt)).await;
+                }
+                admitted
+            }
+            Err(error) => {
+                Box::pin(self.take_back(&attempt)).await;
+                Err(error.into())
             }
         }
     }
 
-    /// The password was right: goes on, if the account's state allows it.
-    async fn admit_by_password(
+    /// The password was right, or a provider vouches for them: goes on, if the account's state allows it.
+    pub(super) async fn admit_proven(
         &self,
         origin: &Origin,
         proven: Proven,
         counter: &str,
-        has_failed: bool,
     ) -> Result<SignedIn, Error> {
         let (tenant, user) = (proven.user.tenant_id, proven.user.id);
         let (reason, error) = match refusal(proven.user.status) {
             Some(refusal) => refusal,
-            None => match self.admit(origin, proven, has_failed.then_some(counter)).await {
+            None => match self.admit(origin, proven).await {
                 Err(Error::TenantSuspended) => {
                     (LoginFailure::TenantSuspended, Error::TenantSuspended)
                 }
@@ -82,8 +95,8 @@ impl Service {
         Err(error)
     }
 
-    /// Announces a failure and, if it was a guess, counts it, in one write.
-    async fn note_failure(
+    /// Announces a failure.
+    pub(super) async fn note_failure(
         &self,
         origin: &Origin,
         counter: &str,
@@ -95,8 +108,7 @@ impl Service {
         let tenant = Tenant::of_address(tenant.unwrap_or(PLATFORM_TENANT));
         let now = self.clock.now();
         let event = event(now, tenant, origin, &LoginFailed { user_id: user, reason });
-        let is_counted = reason == LoginFailure::InvalidCredentials;
-        Ok(self.store.add_failure(counter, is_counted, now, &[event]).await?)
+        Ok(self.store.announce_refusal(counter, now, event).await?)
     }
 }
 

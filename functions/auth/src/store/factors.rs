@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use kernel::{event::Envelope, secret::fingerprint};
 use serde_json::json;
 
-use super::{LostRace, Store, failures_key, tolerate_race, user_partition};
+use super::{LostRace, Store, tolerate_race, user_partition};
 use crate::{
     challenge::{Ceremony, Challenge, MAX_ATTEMPTS, StoredCeremony},
     device::Devices,
@@ -94,21 +94,13 @@ impl Store {
         }
     }
 
-    /// Stores a challenge. With `cleared`, the wrong passwords counted before are forgotten with it.
     pub async fn create_challenge(
         &self,
         token: &str,
         challenge: &Challenge,
-        cleared: Option<&str>,
     ) -> Result<(), StoreError> {
         let create = Write::put(challenge_key(token), challenge).expires(challenge.expires_at);
-        match cleared {
-            Some(counter) => {
-                let clear = Write::delete(failures_key(counter));
-                self.table.write_all(vec![create, clear]).await
-            }
-            None => self.table.write(create).await,
-        }
+        self.table.write(create).await
     }
 
     pub async fn challenge(&self, token: &str) -> Result<Option<Challenge>, StoreError> {
@@ -117,7 +109,7 @@ impl Store {
 
     /// Counts an attempt *before* it is judged, so that of any number at the same time only so many
     /// are. [`LostRace`] when there are none left.
-    pub async fn count_attempt(&self, token: &str) -> Result<Result<(), LostRace>, StoreError> {
+    pub async fn count_answer(&self, token: &str) -> Result<Result<(), LostRace>, StoreError> {
         let write = Write::update(challenge_key(token))
             .add("attempts", 1)
             .when("#attempts < :most")

@@ -244,7 +244,7 @@ async fn what_ends_sessions_ends_sign_ins_that_wait_for_their_second_factor() {
     let user_id = test.world.user.lock().unwrap().id;
     let before = test.clock.now() - jiff::SignedDuration::from_secs(60);
     let changed = PasswordChanged { user_id, kept_session_id: None, password_version: 1 };
-    test.consume(before, &changed).await;
+    test.hear_at(before, &changed).await;
     test.give_code(&challenge, &code()).await.expect_problem(401, "auth.challenge_invalid");
 }
 
@@ -326,7 +326,7 @@ async fn what_a_tenant_demands_is_remembered_for_a_while_and_until_it_changes() 
     test.world.demand_second_factor();
     test.sign_in().await;
     let tenant_id = test.world.user.lock().unwrap().tenant_id;
-    test.consume(test.clock.now(), &TenantUpdated { tenant_id, changed: Vec::new() }).await;
+    test.hear(&TenantUpdated { tenant_id, changed: Vec::new() }).await;
     let demand = "auth.mfa_enrollment_required";
     test.try_sign_in(PASSWORD).await.expect_problem(401, demand);
     assert_eq!(reads(), 2);

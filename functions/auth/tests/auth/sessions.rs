@@ -186,13 +186,13 @@ async fn a_sign_in_with_a_former_password_does_not_survive_its_reset_by_being_a_
     // With the new password, before the event arrives.
     *test.world.password_version.lock().unwrap() = 1;
     let fresh = test.sign_in().await;
-    test.consume(stamped, &changed).await;
+    test.hear_at(stamped, &changed).await;
     assert!(!test.is_active(&late).await);
     test.refresh(&token(&late)).await.expect_problem(401, "auth.invalid_refresh_token");
     assert!(test.is_active(&fresh).await);
     // The event may come twice.
     let announced = test.store.announced_types("auth").len();
-    test.consume(stamped, &changed).await;
+    test.hear_at(stamped, &changed).await;
     assert_eq!(test.store.announced_types("auth").len(), announced);
 }
 
@@ -206,7 +206,7 @@ async fn the_event_of_a_changed_password_says_nothing_that_was_not_said() {
     let user_id = test.world.user.lock().unwrap().id;
     let kept_session_id = Some(session(&one));
     let changed = PasswordChanged { user_id, kept_session_id, password_version: 1 };
-    test.consume(test.clock.now(), &changed).await;
+    test.hear(&changed).await;
     let announced = test.store.announced_types("auth");
     assert_eq!(announced.iter().filter(|kind| kind.ends_with("session_revoked")).count(), 1);
     assert!(test.is_active(&one).await && !test.is_active(&two).await);

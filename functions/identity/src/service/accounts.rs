@@ -120,26 +120,33 @@ impl Service {
         } else {
             self.hasher.hash(&password).await?
         };
-        let mut account = Account::pending(tenant.id(), user, email, profile, self.clock.now());
+        let account = Account::pending(tenant.id(), user, email, profile, self.clock.now());
+        self.add_verified(origin, tenant, account, Some(&hash)).await
+    }
+
+    /// Stores an account whose address needs no proof, unless the id has one.
+    pub(super) async fn add_verified(
+        &self,
+        origin: &Origin,
+        tenant: Tenant,
+        mut account: Account,
+        password_hash: Option<&PasswordHash>,
+    ) -> Result<Account, Error> {
         account.verify();
         let created = UserCreated {
-            user_id: user,
+            user_id: account.id,
             status: account.status,
             verification_nonce: None,
             personal: account.contact(),
         };
         let event = self.event(tenant, origin, &created);
-        let new = NewUser {
-            account: &account,
-            password_hash: Some(&hash),
-            is_self_registered: false,
-            link: None,
-        };
+        let new =
+            NewUser { account: &account, password_hash, is_self_registered: false, link: None };
         match self.store.create(tenant, new, &[event]).await {
             Ok(()) => Ok(account),
             // Somebody else ensured the same at the same time, which also takes the address.
             Err(SaveError::Conflict(Conflict::Exists | Conflict::EmailTaken)) => {
-                self.store.find(tenant, user).await?.ok_or(Error::EmailTaken)
+                self.store.find(tenant, account.id).await?.ok_or(Error::EmailTaken)
             }
             Err(error) => Err(error.into()),
         }

@@ -8,6 +8,7 @@ mod internal;
 mod links;
 mod lists;
 mod passwords;
+mod proven;
 mod registration;
 mod repeats;
 mod roles;

@@ -33,6 +33,7 @@ fn access(access: &Access) -> String {
     match access {
         Access::Public => "Access::Public".to_owned(),
         Access::SignedIn => "Access::SignedIn".to_owned(),
+        Access::Session => "Access::Session".to_owned(),
         Access::Permission(code) => format!("Access::Permission({})", literal(code)),
     }
 }

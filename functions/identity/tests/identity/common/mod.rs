@@ -15,7 +15,7 @@ use identity::Ports;
 use jiff::Timestamp;
 use kernel::{
     clock::ManualClock, config::Sources, cursor::Cursors, event::Envelope, id::TenantId,
-    module::Module, secret::Key,
+    limit::Limits, module::Module, secret::Key,
 };
 use serde_json::{Value, json};
 use testkit::{Answer, App, MortalRecords, Person, TestStore};
@@ -52,8 +52,20 @@ impl World {
         Self::over(self.store, settings).await
     }
 
+    /// With the default rate limits.
+    pub async fn limited() -> Self {
+        let world = Self::open().await;
+        let clock = Arc::new(world.clock.clone());
+        let limits = world.store.limits(&Sources::empty(), clock).await;
+        Self::on(world.store, &[], limits).await
+    }
+
     /// With these settings over the cheap ones for tests.
     async fn over(store: TestStore, settings: &[(&str, &str)]) -> Self {
+        Self::on(store, settings, Limits::none()).await
+    }
+
+    async fn on(store: TestStore, settings: &[(&str, &str)], limits: Limits) -> Self {
         let mut sources = Sources::empty()
             .with("PLINTH_IDENTITY_PASSWORD_MEMORY_KIB", "8")
             .with("PLINTH_IDENTITY_PASSWORD_ITERATIONS", "1")
@@ -74,9 +86,10 @@ impl World {
             cursors: Cursors::new(Key::from_bytes([1; 32])),
             idempotency: records.idempotency(&clock),
             link_key: Key::from_bytes([2; 32]),
+            limits: limits.clone(),
         };
         let module = identity::module(&sources, ports).unwrap();
-        let app = App::new(&module);
+        let app = App::limited(&module, limits);
         let delivered = AtomicUsize::new(0);
         Self { store, app, module, authz, mailbox, clock, records, table, delivered }
     }

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::{Idempotency, MemoryRecords, NewId, Record};
 use crate::{
-    caller::{AuthorizerContext, Gateway},
+    caller::{AuthorizerContext, Credential, Gateway},
     clock::ManualClock,
     id::{SessionId, TenantId, UserId},
     module::Module,
@@ -196,8 +196,11 @@ pub fn person() -> AuthorizerContext {
         user_id: UserId::new(),
         tenant_id: TenantId::new(),
         session_id: SessionId::new(),
+        credential: Credential::Session,
         roles: Vec::new(),
         permissions: BTreeSet::new(),
+        amr: Vec::new(),
+        auth_time: None,
     }
 }
 
