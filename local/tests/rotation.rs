@@ -72,7 +72,10 @@ async fn no_request_fails_while_keys_rotate() {
     // Cheap hashes: they are not what is tested.
     let sources = Sources::empty()
         .with("PLINTH_IDENTITY_PASSWORD_MEMORY_KIB", "64")
-        .with("PLINTH_IDENTITY_PASSWORD_ITERATIONS", "1");
+        .with("PLINTH_IDENTITY_PASSWORD_ITERATIONS", "1")
+        // One account signs in all the time, many times at once.
+        .with("PLINTH_AUTH_LOCKOUT_FREE_ATTEMPTS", "100")
+        .with("PLINTH_AUTH_LOCKOUT_ACCOUNT_FREE_ATTEMPTS", "1000");
     let clock = ManualClock::at("2026-01-01T12:00:00Z".parse().unwrap());
     let one = Instance::start(&store, &sources, &clock).await;
     let operator = one.composition.seed(&sources).await.unwrap().operator;

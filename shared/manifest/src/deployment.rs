@@ -43,7 +43,7 @@ pub(crate) fn check(root: &Path, modules: &Modules) -> Result<(), Problems> {
             check_functions(module, &template, &mut report);
             check_table(module, &template, &mut report);
             check_rules(module, &template, &mut report);
-            check_environment(module, &template, &mut report);
+            check_environment(modules, module, &template, &mut report);
             check_permissions(module, &template, &mut report);
             check_nesting(&path, &main, &template, &mut report);
         }
@@ -127,14 +127,19 @@ fn check_rules(module: &Manifest, template: &Template, report: &mut impl FnMut(&
     }
 }
 
-/// Every variable is one that somebody reads.
+/// Every variable is one that somebody reads: a setting of the module, or of one that it depends on.
 fn check_environment(
+    modules: &Modules,
     module: &Manifest,
     template: &Template,
     report: &mut impl FnMut(&str, String),
 ) {
     let variable = |key: &str| format!("PLINTH_{}", key.to_uppercase().replace('.', "_"));
-    let settings: BTreeSet<_> = module.config.iter().map(|config| variable(&config.key)).collect();
+    let dependencies = module.dependencies.keys().filter_map(|name| modules.get(name));
+    let settings: BTreeSet<_> = dependencies
+        .chain([module])
+        .flat_map(|module| module.config.iter().map(|config| variable(&config.key)))
+        .collect();
     let functions = template.of_kind("AWS::Serverless::Function");
     let own = functions.map(|(name, properties)| (name, &properties["Environment"]["Variables"]));
     let global = &template.globals["Function"]["Environment"]["Variables"];
@@ -165,7 +170,8 @@ fn check_permissions(
             }
         }
         if statement.actions.iter().any(|action| action == "lambda:InvokeFunction") {
-            invoked.extend(statement.resources.iter().map(|arn| service_of(arn).to_owned()));
+            let services = statement.resources.iter().filter_map(|arn| service_of(arn));
+            invoked.extend(services.map(ToOwned::to_owned));
         }
     }
     let declared: BTreeSet<_> = module.dependencies.keys().cloned().collect();
@@ -177,10 +183,11 @@ fn check_permissions(
     }
 }
 
-/// The service in the ARN of a function `plinth-${Stage}-{service}-api`.
-fn service_of(arn: &str) -> &str {
-    let name = arn.rsplit_once("plinth-${Stage}-").map_or(arn, |(_, name)| name);
-    name.strip_suffix("-api").unwrap_or(name)
+/// The service in the ARN of a function `plinth-${Stage}-{service}-api`. `None` where the template refers to
+/// a function of its own, as the scheduler's role does.
+fn service_of(arn: &str) -> Option<&str> {
+    let (_, name) = arn.rsplit_once("plinth-${Stage}-")?;
+    Some(name.strip_suffix("-api").unwrap_or(name))
 }
 
 /// The main template nests the module's and gives it the parameters that it asks for.
