@@ -6,7 +6,7 @@ use authorizer::Authorizer;
 use aws::Table;
 use axum::Router;
 use contracts::generated::{self, MODULES, ROUTES};
-use embedded::{Mailbox, SecretFile, Store, Subscription};
+use embedded::{Mailbox, Schedule, SecretFile, Store, Subscription};
 use kernel::{
     client::{ServiceClient, Transport},
     clock::{Clock, SystemClock},
@@ -114,6 +114,24 @@ impl Composition {
             consumer: Arc::new(self.authorizer.forgetting()),
         };
         declared.chain([forgetting]).collect()
+    }
+
+    /// What runs by the clock: as the manifests say.
+    pub fn schedules(&self) -> Vec<Schedule> {
+        let mut schedules = Vec::new();
+        for module in &self.modules {
+            let spec = generated::module(module.name);
+            for schedule in spec.schedules {
+                let declared = spec.jobs.iter().find(|job| job.kind == schedule.job);
+                let built = module.jobs.iter().find(|job| job.kind() == schedule.job);
+                let (declared, job) =
+                    declared.zip(built.cloned()).expect("a test compares jobs and manifests");
+                let name = format!("{}/{}", module.name, schedule.name);
+                let (cron, max_attempts) = (schedule.cron, declared.max_attempts);
+                schedules.push(Schedule { name, cron, max_attempts, job });
+            }
+        }
+        schedules
     }
 }
 
@@ -231,6 +249,11 @@ mod tests {
                 assert!(built.contains(dependency), "{} before {dependency}", module.name);
             }
             assert_eq!(module.version, spec.version);
+            let jobs = |kinds: &mut dyn Iterator<Item = &'static str>| {
+                kinds.collect::<std::collections::BTreeSet<_>>()
+            };
+            let declared = jobs(&mut spec.jobs.iter().map(|job| job.kind));
+            assert_eq!(jobs(&mut module.jobs.iter().map(|job| job.kind())), declared);
             built.push(module.name);
         }
         // The authorizer is no service: it stands in front of them.

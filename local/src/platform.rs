@@ -3,9 +3,10 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use aws::Recorder;
-use embedded::{Pipeline, Place, Store};
+use embedded::{Pipeline, Place, Scheduler, Store};
 use kernel::{
     client::Switchboard,
+    clock::SystemClock,
     config::{ConfigErrors, Sources},
     module::Module,
 };
@@ -49,6 +50,7 @@ pub struct Platform {
     pub url: String,
     pub credentials: Credentials,
     pipeline: Pipeline,
+    scheduler: Scheduler,
     modules: Vec<Module>,
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
@@ -92,6 +94,8 @@ impl Platform {
         }
         let pipeline = Pipeline::start(&store, written, composition.subscriptions())?;
         let credentials = composition.seed(&sources).await?;
+        let scheduler =
+            Scheduler::start(store.folder(), Arc::new(SystemClock), composition.schedules())?;
 
         let Composition { modules, authorizer, mailbox, .. } = composition;
         let router = gateway::router(&sources, &modules, authorizer, mailbox)?;
@@ -105,7 +109,7 @@ impl Platform {
                 tracing::error!(%error, "the server ended");
             }
         });
-        Ok(Self { url, credentials, pipeline, modules, stop, server, _store: store })
+        Ok(Self { url, credentials, pipeline, scheduler, modules, stop, server, _store: store })
     }
 
     /// Resolves when every event so far has been handled by everybody.
@@ -122,6 +126,7 @@ impl Platform {
         if tokio::time::timeout(FAREWELL, self.server).await.is_err() {
             tracing::warn!("some requests were cut off");
         }
+        self.scheduler.stop().await;
         self.pipeline.stop().await;
         for hook in self.modules.iter().flat_map(|module| &module.lifecycle) {
             hook.stop().await;

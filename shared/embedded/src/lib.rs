@@ -5,6 +5,7 @@
 //! |---|---|
 //! | DynamoDB | [`Store`]: `tables.sqlite` |
 //! | DynamoDB Streams, EventBridge, SQS, time to live | [`Pipeline`]: `tables.sqlite`, `queues.sqlite` |
+//! | EventBridge Scheduler | [`Scheduler`]: `schedules.json` |
 //! | SES | [`Mailbox`]: `mailbox.sqlite` |
 //! | Secrets Manager | [`SecretFile`]: `secrets.json` |
 //!
@@ -20,6 +21,7 @@ mod mailbox;
 mod pipeline;
 mod private;
 mod queue;
+mod scheduler;
 mod secrets;
 mod signals;
 mod sqlite;
@@ -34,5 +36,6 @@ pub use bus::{Bus, Subscription};
 pub use mailbox::{Mailbox, StoredMail};
 pub use pipeline::{Depth, Pipeline};
 pub use queue::{DeadLetter, QueueDepth, Queues};
+pub use scheduler::{Schedule, Scheduler};
 pub use secrets::{SecretFile, write_private};
 pub use store::{Place, Store, StoreError};

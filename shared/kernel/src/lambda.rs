@@ -18,7 +18,7 @@ use crate::{
     caller::{AuthorizerContext, Gateway},
     event::{ConsumeError, Consumer, Envelope, Publisher},
     http::Internal,
-    job::{Job, JobError},
+    job::{Job, JobError, JobMessage, run_job},
     module::Module,
     route::Route,
     stream::{StreamRecord, announced},
@@ -37,7 +37,7 @@ pub enum Role {
     Events,
     /// Publishes what the table's stream announces.
     Stream,
-    /// Runs jobs from the service's queue.
+    /// Runs jobs: one that the scheduler sends, or a batch from the service's queue.
     Jobs,
 }
 
@@ -80,7 +80,7 @@ pub async fn run(module: Module, role: Role, routes: &'static [Route]) -> Result
         }
         Role::Stream => Err(format!("module `{name}` is not needed to publish its stream").into()),
         Role::Jobs => {
-            let handle = |event: LambdaEvent<SqsEvent>| work(&module.jobs, event.payload);
+            let handle = |event: LambdaEvent<Value>| work(&module.jobs, event.payload);
             lambda_runtime::run(service_fn(handle)).await
         }
     }
@@ -171,36 +171,92 @@ async fn consume(consumer: &dyn Consumer, batch: SqsEvent) -> Result<SqsBatchRes
     Ok(failed)
 }
 
-#[derive(Debug, Deserialize)]
-struct JobMessage {
-    kind: String,
-    #[serde(default)]
-    payload: Value,
+/// Runs what the function was called with. An error lets Lambda try a scheduled job again and, in the end,
+/// keep it among the dead letters.
+async fn work(jobs: &[Arc<dyn Job>], payload: Value) -> Result<Value, Error> {
+    if payload.get("Records").is_some() {
+        let failed = work_batch(jobs, serde_json::from_value(payload)?).await;
+        return Ok(serde_json::to_value(failed)?);
+    }
+    let message: JobMessage = serde_json::from_value(payload)?;
+    run_job(jobs, &message).await.inspect_err(|error| {
+        tracing::error!(kind = message.kind, %error, "scheduled job failed");
+    })?;
+    Ok(Value::Null)
 }
 
-async fn work(jobs: &[Arc<dyn Job>], batch: SqsEvent) -> Result<SqsBatchResponse, Error> {
+async fn work_batch(jobs: &[Arc<dyn Job>], batch: SqsEvent) -> SqsBatchResponse {
     let mut failed = SqsBatchResponse::default();
     for message in batch.records {
         let id = message.message_id.unwrap_or_default();
-        let outcome = work_one(jobs, message.body.as_deref().unwrap_or_default()).await;
+        let parsed = serde_json::from_str(message.body.as_deref().unwrap_or_default());
+        let outcome = match parsed.map_err(JobError::reject) {
+            Ok(message) => run_job(jobs, &message).await,
+            Err(error) => Err(error),
+        };
         if let Err(error) = outcome {
             tracing::warn!(message_id = id, %error, "job failed");
             failed.batch_item_failures.push(failure(id));
         }
     }
-    Ok(failed)
-}
-
-async fn work_one(jobs: &[Arc<dyn Job>], body: &str) -> Result<(), JobError> {
-    let message: JobMessage =
-        serde_json::from_str(body).map_err(|error| JobError::Reject(error.to_string()))?;
-    let job = jobs.iter().find(|job| job.kind() == message.kind);
-    let job = job.ok_or_else(|| JobError::Reject(format!("no job of kind `{}`", message.kind)))?;
-    job.run(&message.payload).await
+    failed
 }
 
 fn failure(id: String) -> BatchItemFailure {
     let mut failure = BatchItemFailure::default();
     failure.item_identifier = id;
     failure
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use async_trait::async_trait;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Counts its runs; fails when told to.
+    #[derive(Default)]
+    struct Counting(AtomicU32);
+
+    #[async_trait]
+    impl Job for Counting {
+        fn kind(&self) -> &'static str {
+            "demo.count"
+        }
+
+        async fn run(&self, payload: &Value) -> Result<(), JobError> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            if payload["fail"] == true { Err(JobError::retry("told to")) } else { Ok(()) }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_schedule_runs_the_job_it_names_and_an_error_is_lambdas_to_repeat() {
+        let job = Arc::new(Counting::default());
+        let jobs: Vec<Arc<dyn Job>> = vec![job.clone()];
+        work(&jobs, json!({"kind": "demo.count"})).await.unwrap();
+        assert_eq!(job.0.load(Ordering::SeqCst), 1);
+        work(&jobs, json!({"kind": "demo.count", "payload": {"fail": true}})).await.unwrap_err();
+        work(&jobs, json!({"kind": "demo.other"})).await.unwrap_err();
+        work(&jobs, json!("nonsense")).await.unwrap_err();
+        assert_eq!(job.0.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn of_a_batch_only_the_failed_come_back() {
+        let jobs: Vec<Arc<dyn Job>> = vec![Arc::new(Counting::default())];
+        let message = |id: &str, body: &str| json!({"messageId": id, "body": body});
+        let records = [
+            message("1", r#"{"kind":"demo.count"}"#),
+            message("2", r#"{"kind":"demo.count","payload":{"fail":true}}"#),
+            message("3", "nonsense"),
+        ];
+        let answer = work(&jobs, json!({"Records": records})).await.unwrap();
+        let failed = answer["batchItemFailures"].as_array().unwrap();
+        let ids: Vec<_> = failed.iter().map(|item| item["itemIdentifier"].clone()).collect();
+        assert_eq!(ids, ["2", "3"]);
+    }
 }
