@@ -5,6 +5,7 @@
 //! To add an event: its data in [`events`], its type in the publisher's `module.yaml`, its schema and
 //! example in `events/` at the repository's top.
 
+pub mod audit;
 pub mod authz;
 pub mod catalogue;
 pub mod events;

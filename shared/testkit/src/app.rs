@@ -111,12 +111,16 @@ impl App {
         body: Option<&Value>,
         headers: &[(&str, &str)],
     ) -> Answer {
-        let mut request = request(method, path, body, headers);
-        request.extensions_mut().insert(Gateway {
-            ip_address: Some("203.0.113.7".to_owned()),
-            authorizer: person.0.clone(),
-        });
-        self.send(request).await
+        let request = request(method, path, body, headers);
+        self.send(through_gateway(request, person)).await
+    }
+
+    /// A request through the gateway with a text of some other type than JSON.
+    pub async fn post_text(&self, person: &Person, path: &str, kind: &str, text: &str) -> Answer {
+        let headers = [(header::CONTENT_TYPE.as_str(), kind)];
+        let mut request = request(Method::POST, path, None, &headers);
+        *request.body_mut() = Body::from(text.to_owned());
+        self.send(through_gateway(request, person)).await
     }
 
     /// A request from another service.
@@ -158,6 +162,12 @@ fn request(
         None => Body::empty(),
     };
     request.body(body).expect("a test's request is well-formed")
+}
+
+fn through_gateway(mut request: Request<Body>, person: &Person) -> Request<Body> {
+    let ip_address = Some("203.0.113.7".to_owned());
+    request.extensions_mut().insert(Gateway { ip_address, authorizer: person.0.clone() });
+    request
 }
 
 /// What came back.
