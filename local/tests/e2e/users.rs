@@ -44,6 +44,9 @@ async fn a_user_is_created_changed_suspended_and_deleted() {
     operator.client.get(&path).await.expect_problem(404, "user.not_found");
     let refused = target.try_sign_in(&grace.email, PASSWORD).await;
     refused.expect_problem(401, "auth.invalid_credentials");
+    let restored = operator.client.post(&format!("{path}/restore"), &json!({})).await.expect(200);
+    assert_eq!((&restored["id"], &restored["status"]), (&json!(grace.id), &json!("active")));
+    operator.client.get(&path).await.expect(200);
 }
 
 #[tokio::test]

@@ -157,7 +157,8 @@ fn check_permissions(
             }
         }
         if statement.actions.iter().any(|action| action == "lambda:InvokeFunction") {
-            invoked.extend(statement.resources.iter().map(|arn| service_of(arn).to_owned()));
+            let services = statement.resources.iter().filter_map(|arn| service_of(arn));
+            invoked.extend(services.map(ToOwned::to_owned));
         }
     }
     let declared: BTreeSet<_> = module.dependencies.keys().cloned().collect();
@@ -169,10 +170,11 @@ fn check_permissions(
     }
 }
 
-/// The service in the ARN of a function `plinth-${Stage}-{service}-api`.
-fn service_of(arn: &str) -> &str {
-    let name = arn.rsplit_once("plinth-${Stage}-").map_or(arn, |(_, name)| name);
-    name.strip_suffix("-api").unwrap_or(name)
+/// The service in the ARN of a function `plinth-${Stage}-{service}-api`. `None` where the template refers to
+/// a function of its own, as the scheduler's role does.
+fn service_of(arn: &str) -> Option<&str> {
+    let (_, name) = arn.rsplit_once("plinth-${Stage}-")?;
+    Some(name.strip_suffix("-api").unwrap_or(name))
 }
 
 /// The main template nests the module's and gives it the parameters that it asks for.
