@@ -26,6 +26,27 @@ run: cargo ## Run the whole platform on http://localhost:8080 (PORT=, DATA=)
 test: cargo ## Run every test that needs no cloud
 	cargo test --locked --workspace
 
+PROVIDER := local/tests/federation/provider
+
+.PHONY: federation-test
+federation-test: cargo $(PROVIDER)/node_modules/.package-lock.json ## Sign in by a certified OpenID provider (needs Node.js)
+	cargo test --locked --workspace --test e2e -- --ignored federation
+
+$(PROVIDER)/node_modules/.package-lock.json: $(PROVIDER)/package-lock.json
+	@command -v npm >/dev/null || { echo 'Node.js is missing (20 or later, with npm): install it from https://nodejs.org, then try again.'; exit 1; }
+	cd $(PROVIDER) && npm ci && touch node_modules/.package-lock.json
+
+OAUTH_CLIENT := local/oauth_client/node_modules/.package-lock.json
+
+.PHONY: oauth-client-test
+oauth-client-test: cargo $(OAUTH_CLIENT) ## Drive the OAuth endpoints with a certified client library (needs Node.js)
+	@cargo build --locked --package local
+	@node local/oauth_client/test.mjs $(DEBUG_BIN)/plinth
+
+$(OAUTH_CLIENT): local/oauth_client/package-lock.json
+	@command -v npm >/dev/null || { echo 'Node.js 20 or later is missing: see https://nodejs.org, or on Debian `apt-get install nodejs npm`.'; exit 1; }
+	@npm ci --prefix local/oauth_client --no-audit --no-fund && touch $@
+
 .PHONY: lint
 lint: cargo lint-template ## Check formatting, lints, manifests and templates
 	cargo fmt --all --check

@@ -60,7 +60,7 @@ def poison_ends_in_the_dead_letters(deployed):
 
 
 def functions_may_do_their_work_only(deployed):
-    """Roles refuse: audit does not delete, the authorizer does not write, nobody reads others' secrets"""
+    """Roles refuse: audit does not delete, the authorizer does not write, nobody reads others' secrets or resets limits"""
     key = {"pk": {"S": "check"}, "sk": {"S": "check"}}
     audit = deployed.as_function("audit-events", "dynamodb")
     denied(audit.delete_item, TableName=deployed.name("audit"), Key=key)
@@ -72,6 +72,8 @@ def functions_may_do_their_work_only(deployed):
     denied(authorizer.put_item, TableName=deployed.name("auth"), Item=key)
     tenant = deployed.as_function("tenant-api", "dynamodb")
     denied(tenant.get_item, TableName=deployed.name("identity"), Key=key)
+    denied(tenant.get_item, TableName=deployed.name("limits"), Key=key)
+    denied(tenant.delete_item, TableName=deployed.name("limits"), Key=key)
     secrets = deployed.as_function("identity-api", "secretsmanager")
     denied(secrets.get_secret_value, SecretId=f"plinth/{deployed.stage}/auth/signing-keys")
     # The same role may do what it is for: the refusals above are not just a role that nothing works with.

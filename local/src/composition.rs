@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use authorizer::Authorizer;
-use aws::Table;
+use aws::{Table, limits::TableLimiter};
 use axum::Router;
 use contracts::generated::{self, MODULES, ROUTES};
 use embedded::{Mailbox, Schedule, SecretFile, Store, Subscription};
@@ -12,12 +12,17 @@ use kernel::{
     clock::{Clock, SystemClock},
     config::Sources,
     cursor::Cursors,
+    idempotency::Idempotency,
+    limit::{Limits, Rules},
     module::Module,
     openapi::{self, ApiDocument},
     secret::{Key, Secret, SecretStore, platform_key},
 };
 
 use crate::{credentials::Credentials, platform::StartError, seed::Seeder};
+
+/// The table that all modules count rate limits in.
+const LIMITS_TABLE: &str = "limits";
 
 /// Says in the secret store that seeding was completed.
 const SEEDED: &str = "first-accounts-made";
@@ -43,19 +48,35 @@ impl Composition {
         sources: &Sources,
         transport: Arc<dyn Transport>,
     ) -> Result<Self, StartError> {
+        Self::build_at(store, sources, transport, Arc::new(SystemClock)).await
+    }
+
+    /// The same by another clock.
+    ///
+    /// # Errors
+    /// As [`Self::build`]
+    pub async fn build_at(
+        store: &Store,
+        sources: &Sources,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StartError> {
         let secrets: Arc<dyn SecretStore> = Arc::new(SecretFile::open(store.folder())?);
         let keys: Vec<_> = MODULES.iter().flat_map(|module| module.config).copied().collect();
         let sources = &sources.clone().with_secrets(&keys, &*secrets).await?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mailbox = Arc::new(Mailbox::open(store.folder(), clock.clone())?);
+        let limiter = TableLimiter::new(store.shared_table(LIMITS_TABLE).await?, clock.clone());
         let parts = Parts {
             store,
             sources,
             mailbox: mailbox.clone(),
             clock: clock.clone(),
             cursors: Cursors::new(platform_key(&*secrets, "cursors").await?),
+            idempotency_key: platform_key(&*secrets, "idempotency").await?,
             refresh_key: platform_key(&*secrets, "refresh").await?,
+            federation_key: platform_key(&*secrets, "federation").await?,
             link_key: platform_key(&*secrets, "links").await?,
+            limits: Limits::new(Rules::read(sources)?, Arc::new(limiter)),
             secrets: secrets.clone(),
             transport: transport.clone(),
         };
@@ -143,14 +164,22 @@ struct Parts<'a> {
     mailbox: Arc<Mailbox>,
     clock: Arc<dyn Clock>,
     cursors: Cursors,
+    idempotency_key: Key,
     refresh_key: Key,
+    federation_key: Key,
     link_key: Key,
+    limits: Limits,
     transport: Arc<dyn Transport>,
 }
 
 impl Parts<'_> {
     async fn table(&self, module: &str) -> Result<Table, StartError> {
         Ok(self.store.table(generated::module(module)).await?)
+    }
+
+    async fn idempotency(&self, module: &str) -> Result<Idempotency, StartError> {
+        let records = Arc::new(self.table(module).await?);
+        Ok(Idempotency::new(records, self.clock.clone(), self.idempotency_key.clone()))
     }
 
     fn client(&self, service: &'static str) -> Arc<ServiceClient> {
@@ -171,6 +200,7 @@ impl Parts<'_> {
                 table: self.table("authz").await?,
                 clock: clock.clone(),
                 cursors: cursors.clone(),
+                idempotency: self.idempotency("authz").await?,
             },
         )?;
         let tenant = tenant::module(
@@ -187,7 +217,9 @@ impl Parts<'_> {
                 mailer: self.mailbox.clone(),
                 clock: clock.clone(),
                 cursors: cursors.clone(),
+                idempotency: self.idempotency("identity").await?,
                 link_key: self.link_key.clone(),
+                limits: self.limits.clone(),
             },
         )?;
         let auth = auth::module(
@@ -200,7 +232,10 @@ impl Parts<'_> {
                 secrets: self.secrets.clone(),
                 clock: clock.clone(),
                 cursors: cursors.clone(),
+                idempotency: self.idempotency("auth").await?,
                 refresh_key: self.refresh_key.clone(),
+                federation_key: self.federation_key.clone(),
+                limits: self.limits.clone(),
             },
         )?;
         let mut modules = vec![audit, authz, tenant, identity, auth];
@@ -214,7 +249,8 @@ impl Parts<'_> {
             },
         )?;
         modules.push(ops);
-        Ok(modules)
+        let limited = |module| Module { limits: self.limits.clone(), ..module };
+        Ok(modules.into_iter().map(limited).collect())
     }
 }
 

@@ -79,7 +79,7 @@ async fn authorize(
         Ok(None) | Err(Refusal::UnknownRoute) => {}
         Ok(Some(context)) => {
             let extensions = request.extensions_mut();
-            extensions.insert(origin.acting_as(context.user_id));
+            extensions.insert(origin.acting_for(&context));
             if let Some(gateway) = extensions.get_mut::<Gateway>() {
                 gateway.authorizer = Some((*context).clone());
             }

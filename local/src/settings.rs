@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use contracts::generated::MODULES;
-use kernel::config::{ConfigErrors, Sources};
+use kernel::{
+    config::{ConfigErrors, Sources},
+    limit,
+};
 
 /// The environment file, looked for in the current folder.
 const FILE: &str = "plinth.env";
@@ -18,7 +21,7 @@ const OTHERS: &[&str] =
 /// When the environment file does not parse, or a variable is unknown.
 pub fn sources() -> Result<Sources, ConfigErrors> {
     let sources = Sources::from_environment(Some(Path::new(FILE)))?;
-    let keys = MODULES.iter().flat_map(|module| module.config);
+    let keys = MODULES.iter().flat_map(|module| module.config).chain(limit::SETTINGS);
     let mut known: Vec<String> = keys.map(kernel::config::ConfigKey::variable).collect();
     known.extend(OTHERS.iter().map(ToString::to_string));
     let mut unknown: Vec<_> =

@@ -25,7 +25,8 @@ use testkit::{App, Person};
 
 #[tokio::test]
 async fn operations_keep_their_budgets() {
-    let house = House::open().await;
+    // High limits have large leases: after the first request of each kind, nothing is left to count.
+    let house = House::open("1000").await;
     let mut report = Report::default();
     let nobody = Person::anonymous();
     let (auth, authz) = (house.app("auth"), house.app("authz"));
@@ -33,6 +34,8 @@ async fn operations_keep_their_budgets() {
 
     // The steady state: keys are loaded, and every instance has met the person.
     let signed_in = auth.post(&nobody, LOGIN, &house.login).await.expect(200);
+    let body = json!({"refresh_token": signed_in["refresh_token"]});
+    auth.post(&nobody, REFRESH, &body).await.expect(200);
     let token = signed_in["access_token"].as_str().unwrap();
     let caller = house.decide(token).await;
     let operator = Person::with(&caller.permissions.iter().map(String::as_str).collect::<Vec<_>>())
@@ -50,14 +53,40 @@ async fn operations_keep_their_budgets() {
     let signed_in = report.measure(&house, budget, login).await.expect(200);
 
     let body = json!({"refresh_token": signed_in["refresh_token"]});
-    let refresh = auth.post(&nobody, "/api/v1/auth/refresh", &body);
+    let refresh = auth.post(&nobody, REFRESH, &body);
     let budget = Budget::new("refresh", 2, &["authz"]);
     report.measure(&house, budget, refresh).await.expect(200);
+
+    let body = json!({"name": "Importer", "scopes": ["role.read"]});
+    let client = auth.post(&operator, "/api/v1/auth/clients", &body).await.expect(201);
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", client["id"].as_str().unwrap()),
+        ("client_secret", client["client_secret"].as_str().unwrap()),
+    ];
+    let ask = auth.form("/api/v1/auth/token", &form, &[]);
+    let granted = report.measure(&house, Budget::new("token for a client", 1, &[]), ask).await;
+    let granted = granted.expect(200);
+    let body = json!({"name": "backup", "scopes": ["role.read"]});
+    let key = auth.post(&operator, "/api/v1/auth/api-keys", &body).await.expect(201);
+    for (what, bearer) in [
+        ("authorizer, client, warm", &granted["access_token"]),
+        ("authorizer, API key, warm", &key["key"]),
+    ] {
+        let bearer = bearer.as_str().unwrap();
+        house.decide(bearer).await;
+        report.measure(&house, Budget::new(what, 0, &[]), house.decide(bearer)).await;
+    }
 
     let body = json!({"name": "Editor", "permissions": ["role.read"]});
     let create = authz.post(&operator, "/api/v1/roles", &body);
     let budget = Budget::new("create one role", 1, &[]);
     let role = report.measure(&house, budget, create).await.expect(201);
+
+    let body = json!({"name": "Author", "permissions": ["role.read"]});
+    let create = authz.post_with_key(&operator, "/api/v1/roles", &body, "key");
+    let budget = Budget::new("create, with a key", 3, &[]);
+    report.measure(&house, budget, create).await.expect(201);
 
     let path = format!("/api/v1/roles/{}", role["id"].as_str().unwrap());
     let get = authz.get(&operator, &path);
@@ -79,7 +108,31 @@ async fn operations_keep_their_budgets() {
     report.finish();
 }
 
+/// What limits cost, over the whole way of a request: a user, an address, and the class of the route.
+#[tokio::test]
+async fn a_steady_caller_costs_at_most_a_fifth_of_a_write_per_request_for_the_limits() {
+    let house = House::open("1").await;
+    let authz = house.app("authz");
+    let reader = Person::with(&["role.read"]);
+    let check = json!({"permission": "role.read"});
+    authz.post(&reader, CHECK, &check).await.expect(200);
+    let requests = 90;
+    let (answer, ledger) = Ledger::of(async {
+        let mut answer = None;
+        for _ in 0..requests {
+            answer = Some(authz.post(&reader, CHECK, &check).await);
+        }
+        answer.unwrap()
+    })
+    .await;
+    assert!(answer.headers["ratelimit"].to_str().unwrap().starts_with("\"user\";r="));
+    answer.expect(200);
+    let writes = ledger.calls().len();
+    assert!((1..=requests / 5).contains(&writes), "{writes} writes for {requests} requests");
+}
+
 const LOGIN: &str = "/api/v1/auth/login";
+const REFRESH: &str = "/api/v1/auth/refresh";
 const CHECK: &str = "/api/v1/authz/check";
 
 /// The composed platform, and who may sign in.
@@ -92,12 +145,13 @@ struct House {
 }
 
 impl House {
-    async fn open() -> Self {
+    async fn open(limits_scale: &str) -> Self {
         let store = Store::open(&Place::Memory, Recorder::default()).await.unwrap();
         // Cheap hashes: they are not what is counted.
         let sources = Sources::empty()
             .with("PLINTH_IDENTITY_PASSWORD_MEMORY_KIB", "64")
-            .with("PLINTH_IDENTITY_PASSWORD_ITERATIONS", "1");
+            .with("PLINTH_IDENTITY_PASSWORD_ITERATIONS", "1")
+            .with("PLINTH_RATE_LIMITS_SCALE", limits_scale);
         let calls = Arc::new(CountingTransport::default());
         let composition = Composition::build(&store, &sources, calls.clone()).await.unwrap();
         calls.switchboard.connect(composition.internal_routers());

@@ -1,9 +1,11 @@
-//! Ends sessions when something elsewhere demands it.
+//! Ends sessions and API keys when something elsewhere demands it.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use contracts::events::{PasswordChanged, RevocationReason, UserDeleted, UserSuspended};
+use contracts::events::{
+    ApiKeyRevocationReason, PasswordChanged, RevocationReason, UserDeleted, UserSuspended,
+};
 use jiff::Timestamp;
 use kernel::{
     caller::Tenant,
@@ -13,7 +15,8 @@ use kernel::{
 
 use crate::service::Service;
 
-/// Ends a user's sessions after a change of password, a suspension or a deletion.
+/// Ends a user's sessions after a change of password, a suspension or a deletion; API keys as [`crate::api_key`]
+/// says.
 pub struct EndSessions(pub Arc<Service>);
 
 #[async_trait]
@@ -22,13 +25,24 @@ impl Consumer for EndSessions {
         if let Some(changed) = parse::<PasswordChanged>(event)? {
             // Up to the change: a sign-in with the new password is a new one.
             let (moment, reason) = (event.time, RevocationReason::PasswordChanged);
-            self.end(event, changed.user_id, moment, changed.kept_session_id, reason).await
+            self.end(event, changed.user_id, moment, changed.kept_session_id, reason).await?;
+            if changed.kept_session_id.is_none() {
+                // By a mailed link: whoever had the account may have left keys.
+                let reason = ApiKeyRevocationReason::PasswordReset;
+                self.end_keys(event, changed.user_id, moment, reason).await?;
+            }
+            Ok(())
         } else if let Some(suspended) = parse::<UserSuspended>(event)? {
-            let reason = RevocationReason::UserSuspended;
-            self.end(event, suspended.user_id, self.0.clock.now(), None, reason).await
+            let (now, user) = (self.0.clock.now(), suspended.user_id);
+            self.end(event, user, now, None, RevocationReason::UserSuspended).await?;
+            self.end_keys(event, user, now, ApiKeyRevocationReason::UserSuspended).await
         } else if let Some(deleted) = parse::<UserDeleted>(event)? {
-            let reason = RevocationReason::UserDeleted;
-            self.end(event, deleted.user_id, self.0.clock.now(), None, reason).await
+            let (origin, tenant) = (event.origin(), Tenant::of_event(event));
+            let forgotten = self.0.forget_identities(&origin, tenant, deleted.user_id).await;
+            forgotten.map_err(ConsumeError::retry)?;
+            let (now, user) = (self.0.clock.now(), deleted.user_id);
+            self.end(event, user, now, None, RevocationReason::UserDeleted).await?;
+            self.end_keys(event, user, now, ApiKeyRevocationReason::UserDeleted).await
         } else {
             Ok(())
         }
@@ -46,6 +60,18 @@ impl EndSessions {
     ) -> Result<(), ConsumeError> {
         let (origin, tenant) = (event.origin(), Tenant::of_event(event));
         let ended = self.0.end_sessions(&origin, tenant, user, moment, kept, reason);
+        ended.await.map_err(ConsumeError::retry)
+    }
+
+    async fn end_keys(
+        &self,
+        event: &Envelope,
+        user: UserId,
+        moment: Timestamp,
+        reason: ApiKeyRevocationReason,
+    ) -> Result<(), ConsumeError> {
+        let (origin, tenant) = (event.origin(), Tenant::of_event(event));
+        let ended = self.0.end_api_keys(&origin, tenant, user, moment, reason);
         ended.await.map_err(ConsumeError::retry)
     }
 }

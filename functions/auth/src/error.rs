@@ -1,12 +1,18 @@
 //! Errors of the service, and what clients see of them.
 
+use std::collections::BTreeSet;
+
+use contracts::authz::ESCALATION;
 use http::{HeaderValue, StatusCode, header};
 use kernel::{
     client::{CallError, passed_on},
     problem::{self, Kind, Problem},
 };
 
-use crate::store::StoreError;
+use crate::{
+    federation::refusal::{self, Refusal},
+    store::StoreError,
+};
 
 pub const INVALID_CREDENTIALS: Kind = Kind::new(
     StatusCode::UNAUTHORIZED,
@@ -16,7 +22,7 @@ pub const INVALID_CREDENTIALS: Kind = Kind::new(
 pub const LOCKED_OUT: Kind = Kind::new(
     StatusCode::TOO_MANY_REQUESTS,
     "auth.locked_out",
-    "Too many wrong passwords; wait before the next try",
+    "Too many attempts to sign in; wait before the next",
 );
 pub const EMAIL_NOT_VERIFIED: Kind = Kind::new(
     StatusCode::FORBIDDEN,
@@ -33,6 +39,13 @@ pub const INVALID_REFRESH_TOKEN: Kind = Kind::new(
 pub const SESSION_NOT_FOUND: Kind =
     Kind::new(StatusCode::NOT_FOUND, "auth.session_not_found", "There is no such session");
 
+pub const CLIENT_NOT_FOUND: Kind =
+    Kind::new(StatusCode::NOT_FOUND, "auth.client_not_found", "There is no such service client");
+pub const API_KEY_NOT_FOUND: Kind =
+    Kind::new(StatusCode::NOT_FOUND, "auth.api_key_not_found", "There is no such API key");
+pub const NO_ACCOUNT: Kind =
+    Kind::new(StatusCode::FORBIDDEN, "auth.no_account", "A service client has no account");
+
 /// For the documentation.
 pub const PROBLEMS: &[Kind] = &[
     INVALID_CREDENTIALS,
@@ -41,8 +54,23 @@ pub const PROBLEMS: &[Kind] = &[
     SUSPENDED,
     INVALID_REFRESH_TOKEN,
     SESSION_NOT_FOUND,
+    CLIENT_NOT_FOUND,
+    API_KEY_NOT_FOUND,
+    NO_ACCOUNT,
+    contracts::authz::ESCALATION,
     contracts::identity::WRONG_PASSWORD,
     contracts::identity::BUSY,
+    refusal::PROVIDER_NOT_FOUND,
+    refusal::SLUG_TAKEN,
+    refusal::STATE_INVALID,
+    refusal::DENIED,
+    refusal::UNPROVEN,
+    refusal::PROVIDER_UNAVAILABLE,
+    refusal::EMAIL_UNPROVEN,
+    refusal::NOT_ALLOWED,
+    refusal::NOT_LINKABLE,
+    refusal::IDENTITY_NOT_FOUND,
+    refusal::LAST_IDENTITY,
 ];
 
 /// Why a use case did not do as asked.
@@ -60,12 +88,29 @@ pub enum Error {
     InvalidRefreshToken(&'static str),
     #[error("no such session")]
     SessionNotFound,
+    /// What the caller has come with does not count any more, though the authorizer remembers it.
+    #[error("the session is over")]
+    SessionOver,
+    #[error("no such client")]
+    ClientNotFound,
+    #[error("no such API key")]
+    ApiKeyNotFound,
+    #[error("a client has no account")]
+    NoAccount,
+    #[error("the caller does not hold {0:?}")]
+    Escalation(BTreeSet<String>),
     #[error("the account behind a valid token is gone")]
     AccountGone,
     #[error("others change the same at the same time, again and again")]
     Contended,
     #[error("the request is not valid")]
     Invalid(#[source] Problem),
+    #[error(transparent)]
+    Federation(#[from] Refusal),
+    #[error("{0}")]
+    Unavailable(String),
+    #[error("the account has too many requests")]
+    Throttled(#[source] Problem),
     #[error("service call")]
     Call(#[from] CallError),
     #[error("store")]
@@ -94,9 +139,19 @@ impl From<Error> for Problem {
                 INVALID_REFRESH_TOKEN.problem("it is unknown, expired, spent or revoked")
             }
             Error::SessionNotFound => SESSION_NOT_FOUND.problem("no session of yours has this id"),
+            Error::SessionOver => Self::bad_token("the session is over, or the key was revoked"),
+            Error::ClientNotFound => CLIENT_NOT_FOUND.problem("your tenant has no such client"),
+            Error::ApiKeyNotFound => API_KEY_NOT_FOUND.problem("no key of yours has this id"),
+            Error::NoAccount => NO_ACCOUNT.problem("ask about the client instead"),
+            Error::Escalation(missing) => {
+                let missing = missing.into_iter().collect::<Vec<_>>().join("`, `");
+                ESCALATION.problem(format!("you do not hold `{missing}`"))
+            }
             Error::AccountGone => Self::bad_token("the account is gone"),
             Error::Contended => problem::CONFLICT.problem("try again"),
-            Error::Invalid(problem) => problem,
+            Error::Invalid(problem) | Error::Throttled(problem) => problem,
+            Error::Federation(refusal) => refusal.into(),
+            Error::Unavailable(cause) => Self::unavailable(cause),
             Error::Call(error) => passed_on(
                 error,
                 &[problem::INVALID, contracts::identity::WRONG_PASSWORD, contracts::identity::BUSY],

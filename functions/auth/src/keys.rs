@@ -1,43 +1,41 @@
 //! The keys that sign access tokens (ES256), their rotation, and the tokens themselves.
 //!
-//! The ring is one secret: the signing key, and the public halves of its predecessors until the last
-//! token that they signed has died. Instances ask the secret store again every [`REFRESH`]; the store may
-//! remember for minutes what it has read, so a rotation reaches everybody within [`LAG`]. Verifiers
-//! fetch a key they do not know when a token names it.
+//! The [`ring`] is one secret. Instances ask the secret store for it again every [`REFRESH`]; the store
+//! may remember for minutes what it has read. Verifiers read the public keys again every minute, and
+//! when a token names one that they do not know.
 
-use std::{
-    sync::{Arc, PoisonError, RwLock},
-    time::{Duration, Instant},
-};
+mod ring;
+
+use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use aws_lc_rs::{
-    rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
+use contracts::{
+    access_token::{TokenClaims, TokenRules},
+    sessions::{ACCESS_TOKEN_TYPE, Jwk, Jwks},
 };
-use contracts::sessions::{ACCESS_TOKEN_TYPE, AccessClaims, Jwk, Jwks};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use kernel::{
     clock::Clock,
     module::Lifecycle,
-    secret::{Secret, SecretStore, SecretStoreError, decode, encode, fingerprint},
+    secret::{Secret, SecretStore, SecretStoreError, decode},
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+
+use self::ring::{Ring, UnknownKey};
 
 /// Name of the ring in the secret store.
 const SECRET_NAME: &str = "signing-keys";
 /// How long an instance works with the ring it has read.
-const REFRESH: Duration = Duration::from_mins(1);
-/// How long an instance may go on signing with a key that was retired: [`REFRESH`] and what the secret
-/// store remembers (5 min on AWS), with a margin for clocks.
-const LAG: SignedDuration = SignedDuration::from_mins(10);
+const REFRESH: SignedDuration = SignedDuration::from_mins(1);
 
-/// The ring could not be read or made.
+/// The ring could not be read, made or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     #[error(transparent)]
     Store(#[from] SecretStoreError),
+    #[error(transparent)]
+    Unknown(#[from] UnknownKey),
     #[error("signing keys: {0}")]
     Unusable(String),
 }
@@ -48,68 +46,21 @@ impl KeyError {
     }
 }
 
-/// The ring, as it is stored.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Ring {
-    /// PKCS#8 in base64url.
-    private_key: Secret,
-    current: Jwk,
-    created_at: Timestamp,
-    retired: Vec<Retired>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Retired {
-    key: Jwk,
-    /// No token signed with it lives longer.
-    until: Timestamp,
-}
-
-impl Ring {
-    /// A ring with a new signing key, which keeps the predecessors that are still needed.
-    fn generate(
-        before: Option<Self>,
-        now: Timestamp,
-        token_life: SignedDuration,
-    ) -> Result<Self, KeyError> {
-        let random = SystemRandom::new();
-        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
-            .map_err(KeyError::unusable)?;
-        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref())
-            .map_err(KeyError::unusable)?;
-        // An uncompressed point: 0x04, x, y (SEC 1, section 2.3.3).
-        let point = pair.public_key().as_ref();
-        let (x, y) = point[1..].split_at(32);
-        let current = Jwk {
-            kty: "EC".to_owned(),
-            crv: "P-256".to_owned(),
-            alg: "ES256".to_owned(),
-            usage: "sig".to_owned(),
-            kid: fingerprint(&encode(point))[..16].to_owned(),
-            x: encode(x),
-            y: encode(y),
-        };
-        let mut retired = Vec::new();
-        if let Some(before) = before {
-            let until = now.saturating_add(token_life).and_then(|t| t.saturating_add(LAG));
-            retired.push(Retired { key: before.current, until: until.unwrap_or(Timestamp::MAX) });
-            retired.extend(before.retired.into_iter().filter(|retired| retired.until > now));
-        }
-        let private_key = Secret::new(encode(document.as_ref()));
-        Ok(Self { private_key, current, created_at: now, retired })
-    }
-
-    fn public_keys(&self, now: Timestamp) -> Jwks {
-        let retired = self.retired.iter().filter(|retired| retired.until > now);
-        let keys = std::iter::once(&self.current).chain(retired.map(|retired| &retired.key));
-        Jwks { keys: keys.cloned().collect() }
-    }
+/// What a rotation came to.
+#[derive(Debug, Clone)]
+pub struct Rotation {
+    /// The key that takes over.
+    pub key: Jwk,
+    pub signs_from: Timestamp,
+    /// `false` when it was on its way before.
+    pub is_new: bool,
 }
 
 struct Loaded {
     ring: Ring,
-    signing_key: EncodingKey,
-    at: Instant,
+    current: EncodingKey,
+    next: Option<EncodingKey>,
+    read_at: Timestamp,
 }
 
 /// The ring in use.
@@ -137,23 +88,47 @@ impl KeyRing {
         }
     }
 
-    /// The public keys that verify living tokens.
+    /// The public keys: those that verify living tokens, and the one that signs next.
     pub async fn public_keys(&self) -> Result<Jwks, KeyError> {
-        Ok(self.ring().await?.ring.public_keys(self.clock.now()))
+        Ok(self.ring().await?.ring.public_keys(self.clock.now(), self.token_life))
     }
 
-    /// Makes a new signing key. Tokens of the old one stay good until they expire.
+    /// Makes a key that will sign once everybody knows it. One that is on its way already stays.
     ///
     /// # Errors
     /// When the secret store fails; the old key then stays in use.
-    pub async fn rotate(&self) -> Result<Jwk, KeyError> {
+    pub async fn rotate(&self) -> Result<Rotation, KeyError> {
         let _only = self.loading.lock().await;
-        let before = self.read().await?;
-        let ring = Ring::generate(before, self.clock.now(), self.token_life)?;
-        self.store(&ring).await?;
-        let current = ring.current.clone();
-        self.remember(ring)?;
-        Ok(current)
+        let now = self.clock.now();
+        let before = self.load().await?;
+        let rotated = before.clone().rotated(now, self.token_life)?;
+        let is_new = rotated.is_some();
+        let ring = match rotated {
+            Some(ring) => self.store(ring).await?,
+            None => before,
+        };
+        let next = ring.next.as_ref().ok_or_else(|| KeyError::unusable("no key is on its way"))?;
+        Ok(Rotation { key: next.key.public.clone(), signs_from: next.signs_from, is_new })
+    }
+
+    /// Rotates if the signing key has signed for longer than that. Doing it twice is harmless.
+    pub async fn rotate_if_older(&self, age: SignedDuration) -> Result<Option<Rotation>, KeyError> {
+        let now = self.clock.now();
+        if now.duration_since(self.ring().await?.ring.signs_since(now)) < age {
+            return Ok(None);
+        }
+        self.rotate().await.map(Some)
+    }
+
+    /// Drops a key that somebody else may have; its tokens die as soon as the verifiers hear of it. The key
+    /// that signs from now on.
+    ///
+    /// # Errors
+    /// When there is no such key, or the secret store fails.
+    pub async fn revoke(&self, key_id: &str) -> Result<Jwk, KeyError> {
+        let _only = self.loading.lock().await;
+        let ring = self.load().await?.without(key_id, self.clock.now(), self.token_life)?;
+        Ok(self.store(ring).await?.current)
     }
 
     async fn ring(&self) -> Result<Arc<Loaded>, KeyError> {
@@ -181,10 +156,13 @@ impl KeyRing {
         if let Some(ring) = self.read().await? {
             return Ok(ring);
         }
-        let first = Ring::generate(None, self.clock.now(), self.token_life)?;
-        self.store(&first).await?;
+        let first = Ring::first(self.clock.now())?;
+        let written = self.write(&first).await;
         // Another instance may have made one at the same time; what is stored now counts for both.
-        Ok(self.read().await?.unwrap_or(first))
+        match self.read().await? {
+            Some(ring) => Ok(ring),
+            None => written.map(|()| first),
+        }
     }
 
     async fn read(&self) -> Result<Option<Ring>, KeyError> {
@@ -192,16 +170,25 @@ impl KeyRing {
         serde_json::from_str(text.expose()).map(Some).map_err(KeyError::unusable)
     }
 
-    async fn store(&self, ring: &Ring) -> Result<(), KeyError> {
+    async fn write(&self, ring: &Ring) -> Result<(), KeyError> {
         let text = serde_json::to_string(ring).map_err(KeyError::unusable)?;
         Ok(self.secrets.put(SECRET_NAME, &Secret::new(text)).await?)
     }
 
+    async fn store(&self, ring: Ring) -> Result<Ring, KeyError> {
+        self.write(&ring).await?;
+        self.remember(ring.clone())?;
+        Ok(ring)
+    }
+
     fn remember(&self, ring: Ring) -> Result<Arc<Loaded>, KeyError> {
-        let der = decode(ring.private_key.expose())
-            .ok_or_else(|| KeyError::Unusable("the private key is not base64url".to_owned()))?;
-        let signing_key = EncodingKey::from_ec_der(&der);
-        let loaded = Arc::new(Loaded { ring, signing_key, at: Instant::now() });
+        let next = ring.next.as_ref().map(|next| encoding_key(&next.key.private_key));
+        let loaded = Arc::new(Loaded {
+            current: encoding_key(&ring.private_key)?,
+            next: next.transpose()?,
+            ring,
+            read_at: self.clock.now(),
+        });
         *self.loaded.write().unwrap_or_else(PoisonError::into_inner) = Some(loaded.clone());
         Ok(loaded)
     }
@@ -211,8 +198,25 @@ impl KeyRing {
     }
 
     fn fresh(&self) -> Option<Arc<Loaded>> {
-        self.any().filter(|loaded| loaded.at.elapsed() < REFRESH)
+        let now = self.clock.now();
+        self.any().filter(|loaded| now.duration_since(loaded.read_at) < REFRESH)
     }
+}
+
+impl Loaded {
+    /// The key that signs, and its id.
+    fn signer(&self, now: Timestamp) -> (&EncodingKey, &str) {
+        match self.next.as_ref().zip(self.ring.successor(now)) {
+            Some((key, next)) => (key, &next.key.public.kid),
+            None => (&self.current, &self.ring.current.kid),
+        }
+    }
+}
+
+fn encoding_key(private_key: &Secret) -> Result<EncodingKey, KeyError> {
+    let der = decode(private_key.expose());
+    let der = der.ok_or_else(|| KeyError::unusable("the private key is not base64url"))?;
+    Ok(EncodingKey::from_ec_der(&der))
 }
 
 #[async_trait]
@@ -225,16 +229,18 @@ impl Lifecycle for KeyRing {
     }
 }
 
-/// Makes access tokens.
+/// Makes access tokens, and recognises them.
 pub struct AccessTokens {
     keys: Arc<KeyRing>,
     issuer: String,
     audience: String,
+    rules: TokenRules,
 }
 
 impl AccessTokens {
     pub fn new(keys: Arc<KeyRing>, issuer: String, audience: String) -> Self {
-        Self { keys, issuer, audience }
+        let rules = TokenRules::new(&issuer, &audience);
+        Self { keys, issuer, audience, rules }
     }
 
     pub fn issuer(&self) -> &str {
@@ -245,13 +251,28 @@ impl AccessTokens {
         &self.audience
     }
 
+    /// The public keys, as verifiers get them.
+    pub async fn public_keys(&self) -> Result<Jwks, KeyError> {
+        self.keys.public_keys().await
+    }
+
     /// Signs the claims.
-    pub async fn sign(&self, claims: &AccessClaims) -> Result<Secret, KeyError> {
+    pub async fn sign(&self, claims: &impl Serialize) -> Result<Secret, KeyError> {
         let loaded = self.keys.ring().await?;
+        let (key, key_id) = loaded.signer(self.keys.clock.now());
         let mut header = Header::new(Algorithm::ES256);
         header.typ = Some(ACCESS_TOKEN_TYPE.to_owned());
-        header.kid = Some(loaded.ring.current.kid.clone());
-        let token = jsonwebtoken::encode(&header, claims, &loaded.signing_key);
+        header.kid = Some(key_id.to_owned());
+        let token = jsonwebtoken::encode(&header, claims, key);
         token.map(Secret::new).map_err(KeyError::unusable)
+    }
+
+    /// The claims of a token that is ours and has not expired.
+    pub async fn open(&self, token: &Secret) -> Result<Option<TokenClaims>, KeyError> {
+        let Ok(key_id) = TokenRules::key_id(token.expose()) else { return Ok(None) };
+        let keys = self.keys.public_keys().await?.keys;
+        let key = keys.iter().find(|key| key.kid == key_id).and_then(Jwk::decoding_key);
+        let now = self.keys.clock.now();
+        Ok(key.and_then(|key| self.rules.verify(token.expose(), &key, now).ok()))
     }
 }

@@ -8,12 +8,18 @@
 //! To add an endpoint: its route in `module.yaml`, a file in `api/`, a use case in `service/`.
 
 mod api;
+mod api_key;
+mod client;
 mod consumer;
+mod credential;
 mod error;
+mod federation;
 mod internal;
+mod jobs;
 pub mod keys;
 mod lockout;
 mod refresh_token;
+mod scopes;
 mod service;
 mod session;
 mod store;
@@ -21,20 +27,29 @@ mod store;
 use std::sync::Arc;
 
 use aws::Table;
-use contracts::{authz::Authorization, generated, identity::Identities, tenant::Tenants};
+use contracts::{
+    authz::Authorization, credential as form, generated, identity::Identities, tenant::Tenants,
+};
+use jiff::SignedDuration;
 use kernel::{
     clock::Clock,
     config::{ConfigErrors, Reader, Sources},
     cursor::Cursors,
+    idempotency::Idempotency,
+    limit::Limits,
     module::Module,
+    outgoing::Reach,
     secret::{Key, SecretStore},
 };
 
 use crate::{
+    credential::Credentials,
+    federation::return_to::ReturnOrigins,
+    jobs::RotateKeys,
     keys::{AccessTokens, KeyRing},
-    lockout::LockoutRules,
+    lockout::{LockoutRules, Rule},
     refresh_token::RefreshTokens,
-    service::{Lifetimes, Service},
+    service::{Federation, Lifetimes, Service},
     store::Store,
 };
 
@@ -47,8 +62,14 @@ pub struct Ports {
     pub secrets: Arc<dyn SecretStore>,
     pub clock: Arc<dyn Clock>,
     pub cursors: Cursors,
-    /// Authenticates refresh tokens and derives each one's successor.
+    pub idempotency: Idempotency,
+    /// Authenticates refresh tokens and derives each one's successor; authenticates API keys and client
+    /// secrets.
     pub refresh_key: Key,
+    /// Seals what sign-ins by a tenant's identity provider need: client secrets and states.
+    pub federation_key: Key,
+    /// Counts registrations by their addresses.
+    pub limits: Limits,
 }
 
 /// Builds the module.
@@ -67,11 +88,28 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         grace_seconds: settings.get("auth.refresh_grace_seconds"),
     };
     let lockout = LockoutRules {
-        free_attempts: settings.get("auth.lockout.free_attempts"),
-        max_delay_seconds: settings.get("auth.lockout.max_delay_seconds"),
+        client: Rule {
+            free_attempts: settings.get("auth.lockout.free_attempts"),
+            max_delay_seconds: settings.get("auth.lockout.max_delay_seconds"),
+        },
+        account: Rule {
+            free_attempts: settings.get("auth.lockout.account_free_attempts"),
+            max_delay_seconds: settings.get("auth.lockout.account_max_delay_seconds"),
+        },
     };
+    let reach = Reach {
+        private: settings.get("auth.federation.allow_private_addresses"),
+        loopback: settings.get("auth.federation.allow_loopback"),
+    };
+    let return_origins: Vec<String> = settings.get("auth.federation.return_origins");
+    let key_age = SignedDuration::from_hours(24 * settings.get::<i64>("auth.key_rotation_days"));
     settings.finish()?;
+    let return_origins = ReturnOrigins::new(&return_origins).map_err(|mistake| {
+        ConfigErrors(vec![format!("PLINTH_AUTH_FEDERATION_RETURN_ORIGINS: {mistake}")])
+    })?;
 
+    let federation =
+        Federation::new(&ports.federation_key, reach, return_origins, &issuer, ports.clock.clone());
     let keys = Arc::new(KeyRing::new(ports.secrets, ports.clock.clone(), access_seconds));
     let service = Arc::new(Service {
         store: Store::new(ports.table.clone()),
@@ -82,16 +120,22 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         cursors: ports.cursors,
         tokens: AccessTokens::new(keys.clone(), issuer, audience),
         refresh_tokens: RefreshTokens::new(&ports.refresh_key),
-        keys: keys.clone(),
+        api_keys: Credentials::new(form::API_KEY, &ports.refresh_key),
+        client_secrets: Credentials::new(form::CLIENT_SECRET, &ports.refresh_key),
         lifetimes,
         lockout,
+        federation,
+        attempt_key: ports.refresh_key.derive("attempts"),
+        limits: ports.limits,
     });
     let mut module = Module::new("auth", spec.version);
     module.api = api::router(service.clone());
     module.internal = internal::router(service.clone());
     module.consumer = Some(Arc::new(consumer::EndSessions(service)));
+    module.jobs = vec![Arc::new(RotateKeys { keys: keys.clone(), age: key_age })];
     module.checks = vec![Arc::new(ports.table)];
     module.lifecycle = vec![keys];
     module.problems = error::PROBLEMS;
+    module.idempotency = Some(ports.idempotency);
     Ok(module)
 }

@@ -17,7 +17,10 @@ async fn main() -> Result<(), lambda::Error> {
             secrets: environment.secrets(),
             clock: Arc::new(SystemClock),
             cursors: environment.cursors().await?,
+            idempotency: environment.idempotency().await?,
             refresh_key: environment.key_for_clients("refresh").await?,
+            federation_key: environment.key_for_clients("federation").await?,
+            limits: environment.limits(),
         };
         Ok(auth::module(&environment.settings(module("auth").config).await?, ports)?)
     })

@@ -1,9 +1,17 @@
 //! The use cases.
 
 mod access;
+mod api_keys;
+mod attempts;
+mod clients;
+mod federation;
+mod identities;
+mod introspection;
+mod providers;
 mod refresh;
 mod sessions;
 mod sign_in;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -15,23 +23,27 @@ use contracts::{
 };
 use jiff::{SignedDuration, Timestamp};
 use kernel::{
-    caller::Caller,
-    caller::Tenant,
+    caller::{Caller, Credential, Tenant},
     clock::Clock,
     cursor::Cursors,
     event::{Envelope, EventData},
+    id::UserId,
+    limit::{AccountUse, Limits},
     origin::Origin,
-    secret::Secret,
+    secret::{Key, Secret},
     validate::Invalid,
 };
 
-pub use self::{access::SignedIn, sign_in::SignIn};
+pub use self::{
+    access::SignedIn,
+    federation::{BeginFederation, Begun, Callback, Federation, Finished},
+    introspection::TokenInfo,
+    sign_in::SignIn,
+    tokens::{ClientCredentials, ClientToken, GrantError},
+};
 use crate::{
-    error::Error,
-    keys::{AccessTokens, KeyRing},
-    lockout::LockoutRules,
-    refresh_token::RefreshTokens,
-    store::Store,
+    credential::Credentials, error::Error, keys::AccessTokens, lockout::LockoutRules,
+    refresh_token::RefreshTokens, store::Store,
 };
 
 /// How long things live.
@@ -66,14 +78,22 @@ pub struct Service {
     pub cursors: Cursors,
     pub tokens: AccessTokens,
     pub refresh_tokens: RefreshTokens,
-    pub keys: Arc<KeyRing>,
+    /// They name tenant, user and key.
+    pub api_keys: Credentials<3>,
+    /// They name tenant and client.
+    pub client_secrets: Credentials<2>,
     pub lifetimes: Lifetimes,
     pub lockout: LockoutRules,
+    pub federation: Federation,
+    /// Names accounts to counters without saying whose they are.
+    pub attempt_key: Key,
+    pub limits: Limits,
 }
 
 /// A request for an account.
 #[derive(Debug)]
 pub struct RegisterRequest {
+    pub user_id: UserId,
     pub email: String,
     pub password: Secret,
     pub name: String,
@@ -90,6 +110,9 @@ pub struct Profile {
 impl Service {
     /// Creates a pending account, unless the address is taken, which the answer does not tell.
     pub async fn register(&self, origin: &Origin, request: RegisterRequest) -> Result<(), Error> {
+        let account = self.counters(origin, &request.email).account;
+        let counted = self.limits.count_account(AccountUse::Registration, &account).await;
+        counted.map_err(Error::Throttled)?;
         let slug = request.tenant.as_deref();
         let tenant = self.tenants.find_for_registration(origin, slug).await?.ok_or_else(|| {
             let unknown =
@@ -98,6 +121,7 @@ impl Service {
         })?;
         let registration = Registration {
             tenant_id: tenant.id,
+            user_id: request.user_id,
             email: request.email,
             password: request.password,
             name: request.name,
@@ -107,6 +131,9 @@ impl Service {
 
     /// The account and tenant behind a token.
     pub async fn profile(&self, caller: &Caller) -> Result<Profile, Error> {
+        if caller.credential == Credential::Client {
+            return Err(Error::NoAccount);
+        }
         let (user, tenant) = tokio::try_join!(
             self.identities.find(&caller.origin, caller.tenant, caller.user),
             self.tenants.find(&caller.origin, caller.tenant.id()),
@@ -135,7 +162,7 @@ impl Service {
 
     /// The public halves of the signing keys.
     pub async fn public_keys(&self) -> Result<Jwks, Error> {
-        Ok(self.keys.public_keys().await?)
+        Ok(self.tokens.public_keys().await?)
     }
 }
 

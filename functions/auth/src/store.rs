@@ -1,11 +1,32 @@
-//! Sessions, revocations and failed sign-ins in the table `auth`.
+//! Sessions, API keys, service clients and failed sign-ins in the table `auth`.
 //!
 //! | access | key |
 //! |---|---|
 //! | a session | `T#{tenant}#USER#{user}` / `SESSION#{session}` |
 //! | a user's sessions, newest first | same partition, prefix `SESSION#` |
 //! | when all of a user's sessions were ended | same partition / `REVOCATION` |
-//! | failed sign-ins of an address at a client | `FAILURES#{fingerprint}` / `failures` |
+//! | a user's API key | same partition / `API_KEY#{key}` |
+//! | a user's API keys, newest first | same partition, prefix `API_KEY#` |
+//! | when all of a user's API keys were ended | same partition / `API_KEYS_REVOKED` |
+//! | a service client | `T#{tenant}#CLIENTS` / `CLIENT#{client}` |
+//! | a tenant's service clients, newest first | same partition, prefix `CLIENT#` |
+//! | that a service client's token was revoked | same partition / `REVOKED#{token}` |
+//! | attempts to sign in to an account, from one network or from all | `ATTEMPTS#{name}` / `attempts` |
+//! | registrations with a key (`kernel::idempotency`) | `IDEMPOTENCY#{digest}` / `record` |
+//! | an identity provider | `T#{tenant}#PROVIDERS` / `PROVIDER#{provider}` |
+//! | a tenant's identity providers, oldest first | same partition, prefix `PROVIDER#` |
+//! | a provider's id by slug (and the slug's uniqueness) | same partition / `SLUG#{slug}` |
+//! | whether a sign-in by a provider has come back before | `ATTEMPT#{fingerprint}` / `spent` |
+//! | the link of a provider's person | `T#{tenant}#PERSON#{fingerprint of issuer and subject}` / `link` |
+//! | a user's links | `T#{tenant}#USER#{user}`, prefix `LINK#{fingerprint of issuer}`: one for each issuer |
+//! | how many links a user has | same partition / `LINKS` |
+//! | events without a change of state that stays | `T#{tenant}#OUTBOX#{event}` / `event`: the stream reads them |
+
+mod api_keys;
+mod clients;
+mod failures;
+mod links;
+mod providers;
 
 use aws::{Key, Query, Rows, Table, Write};
 use jiff::{SignedDuration, Timestamp};
@@ -15,15 +36,16 @@ use kernel::{
     id::{SessionId, UserId},
 };
 
+pub use self::failures::Counted;
+pub use self::links::{LinkConflict, UnlinkConflict};
 pub use aws::StoreError;
 
 use crate::{
-    lockout::Failures,
     refresh_token::Owner,
     session::{End, Revocation, Session},
 };
 
-/// How long an ended session or a forgotten failure stays for whoever looks into it.
+/// How long an ended session stays for whoever looks into it.
 const AFTERLIFE: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Debug, Clone)]
@@ -40,12 +62,11 @@ impl Store {
         Self { table }
     }
 
-    /// Stores a new session. With `cleared`, the failures counted before are forgotten with it.
+    /// Stores a new session.
     pub async fn create_session(
         &self,
         tenant: Tenant,
         session: &Session,
-        cleared: Option<&str>,
         events: &[Envelope],
     ) -> Result<(), StoreError> {
         let key = session_key(tenant, session.user_id, session.id);
@@ -53,13 +74,7 @@ impl Store {
             .expires(afterlife(session.expires_at))
             .announce(events)
             .if_absent();
-        match cleared {
-            Some(counter) => {
-                let clear = Write::delete(failures_key(counter));
-                self.table.write_all(vec![create, clear]).await
-            }
-            None => self.table.write(create).await,
-        }
+        self.table.write(create).await
     }
 
     /// A session, and when all of its user's sessions were last ended.
@@ -159,27 +174,6 @@ impl Store {
     ) -> Result<Option<Revocation>, StoreError> {
         self.table.get(&revocation_key(tenant, user)).await
     }
-
-    pub async fn failures(&self, counter: &str) -> Result<Option<Failures>, StoreError> {
-        self.table.get(&failures_key(counter)).await
-    }
-
-    /// Announces a refused sign-in and, if it was a guess, counts it.
-    pub async fn add_failure(
-        &self,
-        counter: &str,
-        is_counted: bool,
-        now: Timestamp,
-        events: &[Envelope],
-    ) -> Result<(), StoreError> {
-        let write = Write::update(failures_key(counter)).announce(events).expires(afterlife(now));
-        let write = if is_counted {
-            write.add("failures", 1).set("last_at", &now.as_millisecond())
-        } else {
-            write
-        };
-        self.table.write(write).await
-    }
 }
 
 fn user_partition(tenant: Tenant, user: UserId) -> String {
@@ -192,10 +186,6 @@ fn session_key(tenant: Tenant, user: UserId, session: SessionId) -> Key {
 
 fn revocation_key(tenant: Tenant, user: UserId) -> Key {
     Key::new(user_partition(tenant, user), "REVOCATION")
-}
-
-fn failures_key(counter: &str) -> Key {
-    Key::new(format!("FAILURES#{counter}"), "failures")
 }
 
 fn afterlife(end: Timestamp) -> Timestamp {

@@ -49,7 +49,8 @@ async fn answer(
     let authorization =
         request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     match authorizer.decide(&origin, &method, route, authorization).await {
-        Ok(Some(context)) | Err(Refusal::Forbidden(_, context)) => {
+        Ok(Some(context))
+        | Err(Refusal::Forbidden(_, context) | Refusal::SessionRequired(context)) => {
             Ok(Answer { is_authorized: true, context: serde_json::to_value(&*context)? })
         }
         Ok(None) | Err(Refusal::NoToken | Refusal::BadToken(_) | Refusal::SessionOver) => {

@@ -1,8 +1,9 @@
 //! The gateway's check: who is calling, and may they.
 //!
-//! A decision needs the token (verified here with the public keys), whether its session still counts
-//! (the auth service knows) and what the user's roles add up to now (the authz service knows). The last
-//! two are remembered per session for `authorizer.cache_seconds`, so a warm decision calls nobody.
+//! A decision needs the token (verified here with the public keys; an API key by the auth service), whether
+//! its session, client or key still counts (the auth service knows) and what the user's roles add up
+//! to now (the authz service knows). The last two are remembered for `authorizer.cache_seconds`, so a warm
+//! decision calls nobody.
 
 pub mod lambda;
 mod standing;
@@ -11,7 +12,9 @@ mod token;
 use std::sync::Arc;
 
 use contracts::{
+    access_token::{BadToken, TokenRules},
     authz::Authorization,
+    credential,
     generated::{self, ROUTES},
     sessions::Sessions,
 };
@@ -23,11 +26,12 @@ use kernel::{
     origin::Origin,
     problem::{FORBIDDEN, NOT_FOUND, Problem},
     route::{Access, RouteTable},
+    secret::Secret,
 };
 
 pub use self::standing::{FORGET_ON, Forget};
 use self::{
-    standing::Standings,
+    standing::{Proof, Standings},
     token::{TokenError, Verifier},
 };
 
@@ -53,9 +57,13 @@ pub enum Refusal {
     #[error("no access token")]
     NoToken,
     #[error("access token: {0}")]
-    BadToken(&'static str),
-    #[error("the session is over")]
+    BadToken(#[from] BadToken),
+    /// The session is over, the client is disabled, the key is revoked.
+    #[error("what it was issued for does not count any more")]
     SessionOver,
+    /// Who asks is known, and is no person who has signed in.
+    #[error("only a session may do this")]
+    SessionRequired(Arc<AuthorizerContext>),
     /// Who asks is known, and lacks this permission.
     #[error("the permission `{0}` is missing")]
     Forbidden(&'static str, Arc<AuthorizerContext>),
@@ -67,7 +75,7 @@ pub enum Refusal {
 impl From<TokenError> for Refusal {
     fn from(error: TokenError) -> Self {
         match error {
-            TokenError::Invalid(reason) => Self::BadToken(reason),
+            TokenError::Invalid(bad) => Self::BadToken(bad),
             TokenError::Keys(error) => Self::Undecided(error),
         }
     }
@@ -81,7 +89,11 @@ impl From<Refusal> for Problem {
             Refusal::BadToken(_) => {
                 Self::bad_token("the access token is not valid, or has expired")
             }
-            Refusal::SessionOver => Self::bad_token("the session is over"),
+            Refusal::SessionOver => Self::bad_token("the session is over, or the key was revoked"),
+            Refusal::SessionRequired(context) => match context.check_session() {
+                Err(problem) => problem,
+                Ok(()) => Self::internal("a session was refused for not being one"),
+            },
             Refusal::Forbidden(permission, _) => {
                 FORBIDDEN.problem(format!("this needs the permission `{permission}`"))
             }
@@ -101,7 +113,8 @@ impl Authorizer {
         let cache_seconds: u64 = settings.get("authorizer.cache_seconds");
         let cache_entries: u64 = settings.get("authorizer.cache_entries");
         settings.finish()?;
-        let verifier = Verifier::new(ports.sessions.clone(), ports.clock, issuer, audience);
+        let verifier =
+            Verifier::new(ports.sessions.clone(), ports.clock, TokenRules::new(&issuer, &audience));
         let standings = Standings::new(ports.sessions, ports.authz, cache_seconds, cache_entries);
         Ok(Self { routes: RouteTable::new(ROUTES), verifier, standings: Arc::new(standings) })
     }
@@ -119,14 +132,29 @@ impl Authorizer {
             return Ok(None);
         }
         let token = authorization.and_then(bearer).ok_or(Refusal::NoToken)?;
-        let claims = self.verifier.verify(origin, token).await?;
-        let context = self.standings.of(origin, &claims).await?.ok_or(Refusal::SessionOver)?;
+        let proof = self.prove(origin, token).await?;
+        let context = self.standings.of(origin, proof).await?.ok_or(Refusal::SessionOver)?;
         match access {
+            Access::Session if context.check_session().is_err() => {
+                Err(Refusal::SessionRequired(context))
+            }
             Access::Permission(permission) if !context.permissions.contains(permission) => {
                 Err(Refusal::Forbidden(permission, context))
             }
             _ => Ok(Some(context)),
         }
+    }
+
+    /// What the bearer has shown: an access token that we can verify ourselves, or what has the form of an
+    /// API key.
+    async fn prove(&self, origin: &Origin, token: &str) -> Result<Proof, Refusal> {
+        if token.starts_with(credential::API_KEY) {
+            return match credential::unwrap(credential::API_KEY, token) {
+                Some(_) => Ok(Proof::ApiKey(Secret::new(token))),
+                None => Err(BadToken("it is a mistyped API key").into()),
+            };
+        }
+        Ok(Proof::Token(Box::new(self.verifier.verify(origin, token).await?)))
     }
 
     /// Forgets what events say has changed. For platforms in one process, where every instance of the

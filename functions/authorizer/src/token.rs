@@ -1,99 +1,73 @@
 use std::{
     collections::HashMap,
     sync::{Arc, PoisonError, RwLock},
-    time::{Duration, Instant},
 };
 
-use contracts::sessions::{ACCESS_TOKEN_TYPE, AccessClaims, Sessions};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use contracts::{
+    access_token::{BadToken, TokenClaims, TokenRules},
+    sessions::{Jwk, Sessions},
+};
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::DecodingKey;
 use kernel::{client::CallError, clock::Clock, origin::Origin};
 
-/// How far clocks of signer and verifier may differ, in seconds.
-const LEEWAY: i64 = 5;
-/// A key set is read again after this time, so that retired keys go.
-const KEYS_AGE: Duration = Duration::from_mins(5);
+/// A key set is read again after this time, so that dropped keys go.
+const KEYS_AGE: SignedDuration = SignedDuration::from_mins(1);
 /// An unknown key id makes us ask for the keys at most this often, whatever clients send.
-const KEYS_PAUSE: Duration = Duration::from_secs(5);
-/// No access token of ours is longer.
-const MAX_LENGTH: usize = 4096;
+const KEYS_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
 /// Why a token was not verified.
 #[derive(Debug)]
 pub enum TokenError {
-    Invalid(&'static str),
+    Invalid(BadToken),
     Keys(CallError),
+}
+
+impl From<BadToken> for TokenError {
+    fn from(bad: BadToken) -> Self {
+        Self::Invalid(bad)
+    }
 }
 
 #[derive(Default)]
 struct Keys {
     by_id: HashMap<String, Arc<DecodingKey>>,
     /// When they were last asked for, with or without an answer.
-    asked_at: Option<Instant>,
+    asked_at: Option<Timestamp>,
 }
 
-/// Verifies access tokens (RFC 9068, section 4; RFC 8725).
+/// Verifies access tokens with the auth service's keys.
 pub struct Verifier {
     sessions: Arc<dyn Sessions>,
     clock: Arc<dyn Clock>,
-    validation: Validation,
+    rules: TokenRules,
     keys: RwLock<Keys>,
     reading: tokio::sync::Mutex<()>,
 }
 
 impl Verifier {
-    pub fn new(
-        sessions: Arc<dyn Sessions>,
-        clock: Arc<dyn Clock>,
-        issuer: String,
-        audience: String,
-    ) -> Self {
-        // One algorithm, ours: what the token says about that is only compared.
-        let mut validation = Validation::new(Algorithm::ES256);
-        validation.set_issuer(&[issuer]);
-        validation.set_audience(&[audience]);
-        validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
-        // Times are checked below, against our own clock.
-        validation.validate_exp = false;
-        validation.validate_nbf = false;
+    pub fn new(sessions: Arc<dyn Sessions>, clock: Arc<dyn Clock>, rules: TokenRules) -> Self {
         Self {
             sessions,
             clock,
-            validation,
+            rules,
             keys: RwLock::default(),
             reading: tokio::sync::Mutex::default(),
         }
     }
 
     /// The claims of a token that is ours and lives.
-    pub async fn verify(&self, origin: &Origin, token: &str) -> Result<AccessClaims, TokenError> {
-        if token.len() > MAX_LENGTH {
-            return Err(TokenError::Invalid("too long"));
-        }
-        let header = jsonwebtoken::decode_header(token)
-            .map_err(|_| TokenError::Invalid("its header does not parse"))?;
-        if header.typ.as_deref() != Some(ACCESS_TOKEN_TYPE) {
-            return Err(TokenError::Invalid("it is not an access token"));
-        }
-        let key_id = header.kid.ok_or(TokenError::Invalid("it names no key"))?;
+    pub async fn verify(&self, origin: &Origin, token: &str) -> Result<TokenClaims, TokenError> {
+        let key_id = TokenRules::key_id(token)?;
         let key = self.key(origin, &key_id).await?;
-        let claims = jsonwebtoken::decode::<AccessClaims>(token, &key, &self.validation)
-            .map_err(|_| TokenError::Invalid("signature, issuer, audience or claims are wrong"))?
-            .claims;
-        let now = self.clock.now().as_second();
-        if claims.exp <= now - LEEWAY {
-            return Err(TokenError::Invalid("it has expired"));
-        }
-        if claims.nbf > now + LEEWAY {
-            return Err(TokenError::Invalid("it is not valid yet"));
-        }
-        Ok(claims)
+        Ok(self.rules.verify(token, &key, self.clock.now())?)
     }
 
     async fn key(&self, origin: &Origin, id: &str) -> Result<Arc<DecodingKey>, TokenError> {
-        let unknown = TokenError::Invalid("it names an unknown key");
+        let unknown = BadToken("it names an unknown key");
         let (known, age) = self.known(id);
-        if known.is_some() && age.is_some_and(|age| age < KEYS_AGE) {
-            return known.ok_or(unknown);
+        if let Some(key) = known.as_ref().filter(|_| age.is_some_and(|age| age < KEYS_AGE)) {
+            return Ok(key.clone());
         }
         let _only = self.reading.lock().await;
         let (known_now, age) = self.known(id);
@@ -103,31 +77,34 @@ impl Verifier {
             (None, Some(age)) => age >= KEYS_PAUSE,
         };
         if !is_due {
-            return known_now.ok_or(unknown);
+            return Ok(known_now.ok_or(unknown)?);
         }
+        let asked_at = Some(self.clock.now());
         match self.sessions.keys(origin).await {
             Ok(set) => {
-                let keys = set.keys.iter().filter_map(|jwk| {
-                    let key = DecodingKey::from_ec_components(&jwk.x, &jwk.y).ok()?;
-                    Some((jwk.kid.clone(), Arc::new(key)))
-                });
+                let keys = set.keys.iter();
+                let keys = keys.filter_map(|jwk| Some((jwk.kid.clone(), decoding_key(jwk)?)));
                 let by_id: HashMap<_, _> = keys.collect();
                 let found = by_id.get(id).cloned();
-                let fresh = Keys { by_id, asked_at: Some(Instant::now()) };
+                let fresh = Keys { by_id, asked_at };
                 *self.keys.write().unwrap_or_else(PoisonError::into_inner) = fresh;
-                found.ok_or(unknown)
+                Ok(found.ok_or(unknown)?)
             }
             Err(error) => {
-                self.keys.write().unwrap_or_else(PoisonError::into_inner).asked_at =
-                    Some(Instant::now());
+                self.keys.write().unwrap_or_else(PoisonError::into_inner).asked_at = asked_at;
                 // Keys that are a little old verify well; none do not.
                 known.ok_or(TokenError::Keys(error))
             }
         }
     }
 
-    fn known(&self, id: &str) -> (Option<Arc<DecodingKey>>, Option<Duration>) {
+    fn known(&self, id: &str) -> (Option<Arc<DecodingKey>>, Option<SignedDuration>) {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        (keys.by_id.get(id).cloned(), keys.asked_at.map(|at| at.elapsed()))
+        let now = self.clock.now();
+        (keys.by_id.get(id).cloned(), keys.asked_at.map(|at| now.duration_since(at)))
     }
+}
+
+fn decoding_key(jwk: &Jwk) -> Option<Arc<DecodingKey>> {
+    jwk.decoding_key().map(Arc::new)
 }

@@ -25,6 +25,7 @@ use kernel::{
     clock::Clock,
     config::{ConfigErrors, Reader, Sources},
     cursor::Cursors,
+    idempotency::Idempotency,
     module::Module,
     remembered::Memory,
 };
@@ -36,6 +37,7 @@ pub struct Ports {
     pub table: Table,
     pub clock: Arc<dyn Clock>,
     pub cursors: Cursors,
+    pub idempotency: Idempotency,
 }
 
 /// Builds the module.
@@ -51,7 +53,7 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
     };
     settings.finish()?;
 
-    let Ports { table, clock, cursors } = ports;
+    let Ports { table, clock, cursors, idempotency } = ports;
     let store = Store::new(table.clone());
     let lookup = Lookup::new(store.clone(), memory, clock.clone());
     let service = Arc::new(Service { store, lookup, clock });
@@ -60,5 +62,6 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
     module.internal = internal::router(service);
     module.checks = vec![Arc::new(table)];
     module.problems = error::PROBLEMS;
+    module.idempotency = Some(idempotency);
     Ok(module)
 }

@@ -13,6 +13,7 @@ async fn main() -> Result<(), lambda::Error> {
             table: environment.table(),
             clock: Arc::new(SystemClock),
             cursors: environment.cursors().await?,
+            idempotency: environment.idempotency().await?,
         };
         Ok(authz::module(&environment.settings(module("authz").config).await?, ports)?)
     })

@@ -132,10 +132,10 @@ pub struct RolePatch {
 }
 
 impl CustomRole {
-    pub fn new(new: NewRole, now: Timestamp) -> Self {
+    pub fn new(id: RoleId, new: NewRole, now: Timestamp) -> Self {
         let NewRole { name, description, permissions } = new;
         Self {
-            id: RoleId::new(),
+            id,
             name,
             description,
             permissions,
@@ -252,7 +252,7 @@ mod tests {
             description: Description::default(),
             permissions: PermissionSet::default(),
         };
-        CustomRole::new(new, Timestamp::UNIX_EPOCH)
+        CustomRole::new(RoleId::new(), new, Timestamp::UNIX_EPOCH)
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | the roles of a user | get `T#{tenant}#USER#{user}` / `roles` |
 //! | the owners of a tenant who can act (and that there is one) | get `T#{tenant}#OWNERS` / `owners` |
 //! | events of a deleted role | stream of `T#{tenant}#ROLE#{id}` / `deleted`, which expires |
+//! | requests with an idempotency key | by `kernel::idempotency`: `T#{tenant}#IDEMPOTENCY#{digest}` / `record` |
 
 mod assignments;
 mod roles;

@@ -2,7 +2,7 @@
 
 use contracts::{
     authz::{ESCALATION, LAST_OWNER, NOT_ACTIVE, OUTRANKED, UNKNOWN_ROLE},
-    identity::{BUSY, WRONG_PASSWORD},
+    identity::{BUSY, EMAIL_TAKEN, WRONG_PASSWORD},
 };
 use http::{HeaderValue, StatusCode, header};
 use kernel::{
@@ -20,8 +20,6 @@ pub const NOT_FOUND: Kind =
     Kind::new(StatusCode::NOT_FOUND, "user.not_found", "There is no such user");
 pub const IMPORT_NOT_FOUND: Kind =
     Kind::new(StatusCode::NOT_FOUND, "user.import_not_found", "There is no such import");
-pub const EMAIL_TAKEN: Kind =
-    Kind::new(StatusCode::CONFLICT, "user.email_taken", "The e-mail address has an account");
 pub const USERNAME_TAKEN: Kind =
     Kind::new(StatusCode::CONFLICT, "user.username_taken", "Another user has the username");
 pub const NOT_SUSPENDED: Kind =

@@ -46,13 +46,14 @@ pub struct Import {
 
 impl Import {
     pub fn new(
+        id: ImportId,
         started_by: UserId,
         permissions: BTreeSet<String>,
         total: u32,
         now: Timestamp,
     ) -> Self {
         Self {
-            id: ImportId::new(),
+            id,
             started_by,
             permissions,
             total,
@@ -184,13 +185,11 @@ mod tests {
     #[test]
     fn a_place_always_gives_the_same_user_and_another_place_another() {
         let now: Timestamp = "2026-05-04T10:00:00Z".parse().unwrap();
-        let import = Import::new(UserId::new(), BTreeSet::new(), 2, now);
+        let new = || Import::new(ImportId::new(), UserId::new(), BTreeSet::new(), 2, now);
+        let import = new();
         assert_eq!(import.user_at(0), import.user_at(0));
         assert_ne!(import.user_at(0), import.user_at(1));
         assert_eq!(import.user_at(0).as_uuid().get_version_num(), 7);
-        assert_ne!(
-            import.user_at(0),
-            Import::new(UserId::new(), BTreeSet::new(), 2, now).user_at(0)
-        );
+        assert_ne!(import.user_at(0), new().user_at(0));
     }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::State,
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use contracts::identity::{
-    Credentials, EnsureUser, PasswordChange, PasswordCheck, Registration, User,
+    Address, Credentials, EnsureUser, PasswordChange, PasswordCheck, PasswordStatus, ProvenUser,
+    Registration, User,
 };
 use http::StatusCode;
 use kernel::{
@@ -32,7 +33,9 @@ pub fn router(service: Arc<Service>) -> Router {
         .route("/internal/identity/registrations", post(register))
         .route("/internal/identity/password-checks", post(check_password))
         .route(user, get(find_user).put(ensure_user))
-        .route(&format!("{user}/password"), post(change_password))
+        .route(&format!("{user}/proven"), put(ensure_proven_user))
+        .route(&format!("{user}/password"), get(password_status).post(change_password))
+        .route("/internal/identity/tenants/{tenant}/user-by-email", put(find_user_by_email))
         .with_state(service)
 }
 
@@ -84,4 +87,33 @@ async fn change_password(
     let tenant = Tenant::of_internal_call(tenant);
     service.change_password(&origin, tenant, user, &change).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn find_user_by_email(
+    State(service): State<Arc<Service>>,
+    PathParams(tenant): PathParams<TenantId>,
+    JsonBody(address): JsonBody<Address>,
+) -> Result<Json<Option<User>>, Problem> {
+    let tenant = Tenant::of_internal_call(tenant);
+    let account = service.find_user_by_email(tenant, &address.email).await?;
+    Ok(Json(account.map(|account| account.view())))
+}
+
+async fn ensure_proven_user(
+    State(service): State<Arc<Service>>,
+    origin: Origin,
+    PathParams((tenant, user)): UserPath,
+    JsonBody(wanted): JsonBody<ProvenUser>,
+) -> Result<Json<User>, Problem> {
+    let tenant = Tenant::of_internal_call(tenant);
+    let account = service.ensure_proven_user(&origin, tenant, user, &wanted).await?;
+    Ok(Json(account.view()))
+}
+
+async fn password_status(
+    State(service): State<Arc<Service>>,
+    PathParams((tenant, user)): UserPath,
+) -> Result<Json<PasswordStatus>, Problem> {
+    let tenant = Tenant::of_internal_call(tenant);
+    Ok(Json(PasswordStatus { is_set: service.has_password(tenant, user).await? }))
 }

@@ -34,6 +34,8 @@ use kernel::{
     clock::Clock,
     config::{ConfigErrors, Sources},
     cursor::Cursors,
+    idempotency::Idempotency,
+    limit::Limits,
     mail::Mailer,
     module::Module,
     remembered::{Memory, Remembered},
@@ -67,8 +69,11 @@ pub struct Ports {
     pub mailer: Arc<dyn Mailer>,
     pub clock: Arc<dyn Clock>,
     pub cursors: Cursors,
+    pub idempotency: Idempotency,
     /// What mailed tokens are made with; the same wherever the service runs.
     pub link_key: Key,
+    /// Counts what strangers ask for accounts by their addresses.
+    pub limits: Limits,
 }
 
 /// Builds the module.
@@ -86,7 +91,19 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
     let breaches = Breaches::at(&settings.breach_check_url)
         .map_err(|reason| wrong("identity.password.breach_check_url", &reason))?;
 
-    let Ports { table, authz, audit, tenants, mailer, clock, cursors, link_key } = ports;
+    let Ports {
+        table,
+        authz,
+        audit,
+        tenants,
+        mailer,
+        clock,
+        cursors,
+        idempotency,
+        link_key,
+        limits,
+    } = ports;
+    let account_key = link_key.derive("accounts");
     let links = Links {
         key: link_key,
         base: settings.link_base,
@@ -108,6 +125,8 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
         erased_after: settings.erased_after,
         links,
         letters: Letters::default(),
+        limits,
+        account_key,
     });
     let mut module = Module::new(NAME, spec.version);
     module.api = api::router(service.clone());
@@ -116,5 +135,6 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
     module.jobs = vec![Arc::new(EraseDeleted(service))];
     module.checks = vec![Arc::new(table)];
     module.problems = error::PROBLEMS;
+    module.idempotency = Some(idempotency);
     Ok(module)
 }

@@ -125,7 +125,17 @@ pub struct Links {
 impl Links {
     /// A new link, good from now on.
     pub fn issue(&self, purpose: Purpose, now: Timestamp) -> NewLink {
-        let nonce = encode(&random_bytes::<32>());
+        self.with_nonce(purpose, encode(&random_bytes::<32>()), now)
+    }
+
+    /// The link of a further registration with an address: always the same one for the registration
+    /// with this id, so that another attempt at it finds that there is one.
+    pub fn of_registration(&self, registration: UserId, now: Timestamp) -> NewLink {
+        let nonce = self.key.sign(&[b"registration", registration.as_uuid().as_bytes()]);
+        self.with_nonce(Purpose::Verification, encode(&nonce), now)
+    }
+
+    fn with_nonce(&self, purpose: Purpose, nonce: String, now: Timestamp) -> NewLink {
         let fingerprint = fingerprint(self.token(purpose, &nonce).expose());
         let expires_at = now + self.lasts(purpose);
         let confirms = Confirms::First;

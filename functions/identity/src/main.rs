@@ -17,8 +17,10 @@ async fn main() -> Result<(), lambda::Error> {
             mailer: environment.mailer(),
             clock: Arc::new(SystemClock),
             cursors: environment.cursors().await?,
+            idempotency: environment.idempotency().await?,
             // Mails are written by `events` too.
             link_key: environment.key("links").await?,
+            limits: environment.limits(),
         };
         Ok(identity::module(&environment.settings(module("identity").config).await?, ports)?)
     })

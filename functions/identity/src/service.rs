@@ -7,6 +7,7 @@ mod erasure;
 mod imports;
 mod mails;
 mod passwords;
+mod proven;
 mod registration;
 mod roles;
 mod standing;
@@ -26,9 +27,11 @@ use kernel::{
     cursor::Cursors,
     event::{Envelope, EventData},
     id::UserId,
+    limit::{AccountUse, Limits},
     mail::Mailer,
     origin::Origin,
     remembered::Remembered,
+    secret::{Key, encode},
 };
 
 pub use self::{
@@ -69,6 +72,9 @@ pub struct Service {
     pub(crate) erased_after: SignedDuration,
     pub(crate) links: Links,
     pub(crate) letters: Letters,
+    pub(crate) limits: Limits,
+    /// Names accounts to the limiter without saying whose they are.
+    pub(crate) account_key: Key,
 }
 
 impl Service {
@@ -132,6 +138,12 @@ impl Service {
             }
         }
         Err(Error::Contended)
+    }
+
+    /// Counts a request for a mailed link, whether or not the address has an account.
+    async fn count_request_for(&self, email: &Email) -> Result<(), Error> {
+        let account = encode(&self.account_key.sign(&[email.normalised().as_bytes()]));
+        Ok(self.limits.count_account(AccountUse::Reset, &account).await?)
     }
 
     fn event(&self, tenant: Tenant, origin: &Origin, data: &impl EventData) -> Envelope {

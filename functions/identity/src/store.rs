@@ -12,6 +12,7 @@
 //! | chunk of an import | `T#{tenant}#IMPORT#{import}` | `chunk#{number}` | import and number: the lines, then what came of them |
 //! | outbox | `T#{tenant}#OUTBOX#{event}` | `event` | the stream, for events without a change of state |
 //! | sent mail | `T#{tenant}#MAIL#{event}` | `sent` | the event that asked for it |
+//! | request with a key | `T#{tenant}#IDEMPOTENCY#{digest}` | `record` | `kernel::idempotency`, before the handler |
 //!
 //! `gsi1pk` is `T#{tenant}#USERS`, `gsi1sk` the time of creation and the id; `gsi2pk` is
 //! `T#{tenant}#SEARCH`, `gsi2sk` the term. Deleted users leave both, and wait for the eraser in gsi1 under
@@ -238,12 +239,17 @@ impl Store {
         self.table.query(query).await
     }
 
-    /// Announces an event that changes no state. A transaction, though it is one write: so it takes
-    /// about as long as what [`Self::create`] does in place of it when an address is free.
+    /// Announces an event that changes no state, unless that was done. A transaction, though it is one
+    /// write: so it takes about as long as what [`Self::create`] does in place of it when an address is
+    /// free.
     pub async fn announce(&self, tenant: Tenant, event: &Envelope) -> Result<(), StoreError> {
         let key = Key::new(format!("T#{tenant}#OUTBOX#{}", event.id), "event");
-        let item = Write::put(key, &json!({})).expires(event.time + OUTBOX_LASTS);
-        self.table.write_all(vec![item.announce(std::slice::from_ref(event))]).await
+        let item = Write::put(key, &json!({})).expires(event.time + OUTBOX_LASTS).if_absent();
+        let item = item.announce(std::slice::from_ref(event));
+        match self.table.write_all(vec![item]).await {
+            Err(StoreError::Condition(_)) => Ok(()),
+            outcome => outcome,
+        }
     }
 
     /// Whether the mail that this event asks for has been sent.

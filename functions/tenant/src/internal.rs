@@ -21,6 +21,7 @@ use crate::{
 pub fn router(service: Arc<Service>) -> Router {
     Router::new()
         .route("/internal/tenant/tenants/{id}", get(find_tenant).put(ensure_tenant))
+        .route("/internal/tenant/slugs/{slug}", get(find_tenant_by_slug))
         .route("/internal/tenant/registration", get(find_default_tenant))
         .route("/internal/tenant/registration/{slug}", get(find_tenant_for_registration))
         .with_state(service)
@@ -48,6 +49,14 @@ async fn ensure_tenant(
     let tenant = Tenant::of_internal_call(id);
     let wanted = NewTenant { name, slug, open_registration };
     Ok(Json(service.ensure_tenant(&origin, tenant, &wanted).await?))
+}
+
+async fn find_tenant_by_slug(
+    State(service): State<Arc<Service>>,
+    PathParams(slug): PathParams<String>,
+) -> Result<Json<Option<TenantView>>, Problem> {
+    let Ok(slug) = Slug::parse(&slug) else { return Ok(Json(None)) };
+    Ok(Json(service.find_tenant_by_slug(&slug).await?))
 }
 
 async fn find_default_tenant(

@@ -89,6 +89,10 @@ impl Service {
         Ok(self.store.find_tenant(tenant).await?)
     }
 
+    pub async fn find_tenant_by_slug(&self, slug: &Slug) -> Result<Option<TenantView>, Error> {
+        Ok(self.store.find_tenant_by_slug(slug).await?)
+    }
+
     /// The tenant that takes a registration under this slug, or under none: an active one that is
     /// open. To know a slug is no invitation, least of all to the operators' own tenant.
     pub async fn find_tenant_for_registration(

@@ -59,14 +59,23 @@ impl Store {
         Ok(item.map(TenantView::from))
     }
 
-    /// The tenant with this slug, if it is open to registration. Slugs belong to the platform, not to
-    /// a tenant: this is how a tenant is found.
+    /// The tenant with this slug. Slugs belong to the platform, not to a tenant: this is how a tenant
+    /// is found.
+    pub async fn find_tenant_by_slug(&self, slug: &Slug) -> Result<Option<TenantView>, StoreError> {
+        Ok(self.find_item(slug).await?.map(TenantView::from))
+    }
+
+    /// The tenant with this slug, if it is open to registration.
     pub async fn find_open_tenant(&self, slug: &Slug) -> Result<Option<TenantView>, StoreError> {
+        let item = self.find_item(slug).await?;
+        Ok(item.filter(|item| item.open_registration).map(TenantView::from))
+    }
+
+    async fn find_item(&self, slug: &Slug) -> Result<Option<TenantItem>, StoreError> {
         let Some(item) = self.table.get::<SlugItem>(&slug_key(slug.as_str())).await? else {
             return Ok(None);
         };
-        let item: Option<TenantItem> = self.table.get(&tenant_key(item.tenant_id)).await?;
-        Ok(item.filter(|item| item.open_registration).map(TenantView::from))
+        self.table.get(&tenant_key(item.tenant_id)).await
     }
 
     pub async fn create_tenant(

@@ -1,6 +1,9 @@
 use contracts::generated;
 use http::{HeaderName, HeaderValue, Method, header};
-use kernel::config::{ConfigErrors, Reader, Sources};
+use kernel::{
+    config::{ConfigErrors, Reader, Sources},
+    idempotency,
+};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// Lets the configured origins call from browsers; nobody, when none are.
@@ -28,6 +31,7 @@ pub fn layer(sources: &Sources) -> Result<CorsLayer, ConfigErrors> {
             header::CONTENT_TYPE,
             header::IF_MATCH,
             header::IF_NONE_MATCH,
+            idempotency::HEADER,
             HeaderName::from_static("x-request-id"),
             HeaderName::from_static("traceparent"),
         ])
@@ -35,6 +39,9 @@ pub fn layer(sources: &Sources) -> Result<CorsLayer, ConfigErrors> {
             header::ETAG,
             header::LOCATION,
             header::RETRY_AFTER,
+            idempotency::REPLAYED,
+            HeaderName::from_static("ratelimit"),
+            HeaderName::from_static("ratelimit-policy"),
             HeaderName::from_static("x-request-id"),
         ]))
 }

@@ -1,6 +1,7 @@
 use std::path::Path;
 
-use serde_json::Value;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
 
 use crate::process::{Running, run_on, settled, told};
 
@@ -67,7 +68,7 @@ fn tamper(data: &Path) -> (String, u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rotated_key_signs_from_now_on_and_the_old_tokens_stay_good() {
+async fn a_rotated_key_is_published_and_signs_at_once_when_the_old_one_is_revoked() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
     // Else it would be the address, and that is another one after the restart.
@@ -77,14 +78,29 @@ async fn a_rotated_key_signs_from_now_on_and_the_old_tokens_stay_good() {
     running.stop().await;
 
     let output = run_on(data, &["keys", "rotate"]);
-    let told = told(&output);
-    assert!(output.status.success(), "{told}");
+    let rotated = told(&output);
+    assert!(output.status.success(), "{rotated}");
 
     let running = Running::start_with(data, &issuer);
     running.client_with(&old).get("/api/v1/auth/me").await;
-    let new = running.operator().await.token;
-    assert_ne!(key_of(&old), key_of(&new));
-    assert!(told.contains(&key_of(&new)), "{told}");
+    let keys = running.client_with(&old).get("/.well-known/jwks.json").await;
+    assert_eq!(keys["keys"][0]["kid"], key_of(&old));
+    let next = keys["keys"][1]["kid"].as_str().unwrap();
+    assert!(rotated.contains(next), "{rotated}");
+    // Others may not know the new key yet.
+    assert_eq!(key_of(&running.operator().await.token), key_of(&old));
+    running.stop().await;
+
+    let output = run_on(data, &["keys", "revoke", &key_of(&old)]);
+    assert!(output.status.success(), "{}", told(&output));
+    let again = run_on(data, &["keys", "revoke", &key_of(&old)]);
+    assert!(!again.status.success() && told(&again).contains("there is no key"));
+
+    let running = Running::start_with(data, &issuer);
+    let check = json!({"permission": "role.read"});
+    let refused = running.client_with(&old).post("/api/v1/authz/check", &check).await.unwrap();
+    assert_eq!(refused.0, StatusCode::UNAUTHORIZED, "{}", refused.1);
+    assert_eq!(key_of(&running.operator().await.token), next);
     running.stop().await;
 }
 

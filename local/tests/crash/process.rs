@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// hang, so that waiting for one of those is noticed.
 const STOP_PATIENCE: Duration = Duration::from_secs(8);
 
-/// The `plinth` command with these arguments, and no settings but cheap hashes.
+/// The `plinth` command with these arguments, and no settings but cheap hashes and limits that nobody meets.
 pub fn plinth(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_plinth"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PLINTH_")) {
@@ -29,6 +29,7 @@ pub fn plinth(arguments: &[&str]) -> Command {
         .current_dir(std::env::temp_dir())
         .env("PLINTH_IDENTITY_PASSWORD_MEMORY_KIB", "64")
         .env("PLINTH_IDENTITY_PASSWORD_ITERATIONS", "1")
+        .env("PLINTH_RATE_LIMITS_SCALE", "1000")
         .stdin(Stdio::null());
     command
 }

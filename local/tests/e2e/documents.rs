@@ -31,9 +31,13 @@ async fn the_openapi_document_has_exactly_the_declared_routes() {
         let expected = match route.access {
             Access::Public => &Value::Null,
             Access::SignedIn => &Value::from("signed-in"),
+            Access::Session => &Value::from("session"),
             Access::Permission(code) => &Value::from(code),
         };
         assert_eq!(&operation["x-permission"], expected, "{} {}", route.method, route.path);
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let keys = parameters.filter(|parameter| parameter["name"] == "Idempotency-Key").count();
+        assert_eq!(keys == 1, route.idempotency_key, "{} {}", route.method, route.path);
     }
 }
 
@@ -44,6 +48,28 @@ async fn the_document_in_the_repository_is_up_to_date() {
     let written: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     let served = target.anonymous().get("/openapi.json").await.expect(200);
     assert!(written == served, "out of date; run `make generate`");
+}
+
+#[tokio::test]
+async fn the_documents_say_what_an_idempotency_key_does() {
+    let target = Target::embedded(embedded::Place::Memory).await;
+    let client = target.anonymous();
+    let document = client.get("/openapi.json").await.expect(200);
+    let responses = &document["paths"]["/api/v1/roles"]["post"]["responses"];
+    for (status, code) in [
+        ("400", "idempotency.key_invalid"),
+        ("409", "idempotency.in_progress"),
+        ("422", "idempotency.key_reused"),
+    ] {
+        let description = responses[status]["description"].as_str().unwrap();
+        assert!(description.contains(code), "{status}: {description}");
+        let codes = document["x-problems"].as_array().unwrap();
+        assert!(codes.iter().any(|problem| problem["code"] == code), "{code}");
+    }
+    assert!(responses["409"]["description"].as_str().unwrap().contains("role.name_taken"));
+    assert!(responses["201"]["headers"]["Idempotent-Replayed"].is_object());
+    let page = client.get("/docs").await.text;
+    assert!(page.contains("Idempotency-Key") && page.contains("idempotency.key_reused"));
 }
 
 #[tokio::test]

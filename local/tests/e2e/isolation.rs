@@ -10,7 +10,9 @@ use crate::{client::Answer, target::Target};
 fn body(method: &str, path: &str) -> Option<serde_json::Value> {
     match (method, path) {
         ("PATCH", "/api/v1/users/{id}") => Some(json!({"first_name": "Taken over"})),
-        ("PATCH", "/api/v1/tenants/{id}") => Some(json!({"name": "Taken over"})),
+        ("PATCH", "/api/v1/tenants/{id}" | "/api/v1/auth/providers/{id}") => {
+            Some(json!({"name": "Taken over"}))
+        }
         ("PUT", "/api/v1/users/{id}/roles") => Some(json!({"roles": ["member"]})),
         ("PATCH", "/api/v1/roles/{id}") => Some(json!({"description": "Taken over"})),
         ("PUT", "/api/v1/roles/{id}/permissions") => Some(json!({"permissions": []})),
@@ -39,6 +41,14 @@ async fn another_tenants_ids_are_not_found_anywhere() {
     let line = json!({"email": format!("foreign-{}@example.org", ada.id), "first_name": "F"});
     let import = import.header("content-type", "application/x-ndjson").body(line.to_string());
     let import = Answer::read(import).await.expect(202);
+    let provider = json!({
+        "slug": format!("foreign-{}", &ada.id[24..]), "name": "Foreign", "client_id": "x",
+        "issuer": "https://idp.example.org", "enabled": false,
+    });
+    let provider = maker.client.post("/api/v1/auth/providers", &provider).await.expect(201);
+    let client = json!({"name": "foreign", "scopes": []});
+    let client = maker.client.post("/api/v1/auth/clients", &client).await.expect(201);
+    let key = ada.client.post("/api/v1/auth/api-keys", &json!({"name": "own"})).await.expect(201);
     let entries = maker.client.get("/api/v1/audit/logs?limit=1").await.expect(200);
 
     let mut tried = 0;
@@ -52,6 +62,17 @@ async fn another_tenants_ids_are_not_found_anywhere() {
             path if path.starts_with("/api/v1/tenants/") => (tenant.clone(), &operator),
             path if path.starts_with("/api/v1/auth/sessions/") => {
                 (sessions["items"][0]["id"].clone(), &operator)
+            }
+            path if path.starts_with("/api/v1/auth/providers/") => {
+                (provider["id"].clone(), asks_for_made)
+            }
+            // Nobody has a link without a provider that signs them in; tests/auth has such a case.
+            path if path.starts_with("/api/v1/auth/identities/") => {
+                (provider["id"].clone(), asks_for_made)
+            }
+            path if path.starts_with("/api/v1/auth/api-keys/") => (key["id"].clone(), &operator),
+            path if path.starts_with("/api/v1/auth/clients/") => {
+                (client["id"].clone(), asks_for_made)
             }
             path if path.starts_with("/api/v1/roles/") => (role["id"].clone(), asks_for_made),
             path if path.starts_with("/api/v1/audit/") => {

@@ -14,11 +14,14 @@ use std::{
 use aws_config::SdkConfig;
 use kernel::{
     client::{ServiceClient, Transport},
+    clock::SystemClock,
     config::{ConfigErrors, ConfigKey, Sources},
     cursor::Cursors,
     event::Publisher,
     health::Check,
+    idempotency::Idempotency,
     lambda::{self, Role},
+    limit::{Limits, Rules},
     mail::Mailer,
     module::Module,
     route::Route,
@@ -27,12 +30,14 @@ use kernel::{
 };
 
 use crate::{
-    bus::EventBridgePublisher, invoke::LambdaTransport, mail::SesMailer, sdk,
+    bus::EventBridgePublisher, invoke::LambdaTransport, limits::TableLimiter, mail::SesMailer, sdk,
     secrets::SecretsManagerStore, table::Table,
 };
 
 /// Name of the service's table.
 const TABLE: &str = "PLINTH_TABLE";
+/// Name of the table that all functions count rate limits in.
+const LIMITS_TABLE: &str = "PLINTH_LIMITS_TABLE";
 /// Name of the event bus.
 const BUS: &str = "PLINTH_BUS";
 /// What the names of the stage's functions begin with.
@@ -62,7 +67,11 @@ pub async fn serve(
         let publisher = prepare(role, async |environment| Ok(environment.publisher())).await?;
         return lambda::run_stream(publisher).await;
     }
-    let module = prepare(role, build).await?;
+    let module = prepare(role, async |environment| {
+        let module = build(environment).await?;
+        Ok(Module { limits: environment.limits(), ..module })
+    })
+    .await?;
     lambda::run(module, role, routes).await
 }
 
@@ -106,7 +115,8 @@ pub struct Environment {
     table: OnceLock<Table>,
     transport: OnceLock<LambdaTransport>,
     secrets: OnceLock<SecretsManagerStore>,
-    missing: Mutex<Vec<String>>,
+    limits: OnceLock<Limits>,
+    mistakes: Mutex<Vec<String>>,
 }
 
 impl Environment {
@@ -147,7 +157,8 @@ impl Environment {
             table: OnceLock::new(),
             transport: OnceLock::new(),
             secrets: OnceLock::new(),
-            missing: Mutex::default(),
+            limits: OnceLock::new(),
+            mistakes: Mutex::default(),
         }
     }
 
@@ -165,6 +176,24 @@ impl Environment {
     pub fn table(&self) -> Table {
         let make = || Table::new(sdk::dynamodb(&self.sdk), self.setting(TABLE));
         self.table.get_or_init(make).clone()
+    }
+
+    /// The platform's rate limits. Only `api` functions meet clients, whom they are for.
+    pub fn limits(&self) -> Limits {
+        if self.role != Role::Api {
+            return Limits::none();
+        }
+        let make = || match Rules::read(&self.sources) {
+            Ok(rules) => {
+                let table = Table::new(sdk::dynamodb(&self.sdk), self.setting(LIMITS_TABLE));
+                Limits::new(rules, Arc::new(TableLimiter::new(table, Arc::new(SystemClock))))
+            }
+            Err(ConfigErrors(mistakes)) => {
+                self.note(mistakes);
+                Limits::none()
+            }
+        };
+        self.limits.get_or_init(make).clone()
     }
 
     /// A client of another service.
@@ -196,6 +225,12 @@ impl Environment {
         Ok(Cursors::new(self.key_for_clients("cursors").await?))
     }
 
+    /// What remembers requests with an idempotency key, in the service's own table.
+    pub async fn idempotency(&self) -> Result<Idempotency, StartError> {
+        let key = self.key_for_clients("idempotency").await?;
+        Ok(Idempotency::new(Arc::new(self.table()), Arc::new(SystemClock), key))
+    }
+
     /// The key for what clients are given and bring back, such as cursors. Only `api` functions meet
     /// clients: the others need not read the secret, and get a key that fits nothing.
     pub async fn key_for_clients(&self, purpose: &str) -> Result<Key, StartError> {
@@ -215,7 +250,8 @@ impl Environment {
     /// Connects to the table, if the function has one. A table that does not answer now is left to
     /// the first request.
     async fn warm_up(&self) {
-        if self.sources.variable(TABLE).is_some() {
+        // Nobody waits for a job.
+        if self.role != Role::Jobs && self.sources.variable(TABLE).is_some() {
             let answer = tokio::time::timeout(WARM_UP, self.table().check()).await;
             if !matches!(answer, Ok(Ok(()))) {
                 tracing::warn!("the table does not answer yet");
@@ -224,10 +260,14 @@ impl Environment {
     }
 
     /// # Errors
-    /// Every setting that was asked for and is not there.
+    /// Every setting that was asked for and is not there, or is wrong.
     fn check(&self) -> Result<(), ConfigErrors> {
-        let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
-        if missing.is_empty() { Ok(()) } else { Err(ConfigErrors(missing.clone())) }
+        let mistakes = self.mistakes.lock().unwrap_or_else(PoisonError::into_inner);
+        if mistakes.is_empty() { Ok(()) } else { Err(ConfigErrors(mistakes.clone())) }
+    }
+
+    fn note(&self, mistakes: Vec<String>) {
+        self.mistakes.lock().unwrap_or_else(PoisonError::into_inner).extend(mistakes);
     }
 
     /// What was built, unless a setting is missing; names all that is wrong with the settings.
@@ -255,8 +295,7 @@ impl Environment {
         match self.sources.variable(variable) {
             Some(text) if !text.is_empty() => text.to_owned(),
             _ => {
-                let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
-                missing.push(format!("{variable}: is missing; the template sets it"));
+                self.note(vec![format!("{variable}: is missing; the template sets it")]);
                 String::new()
             }
         }
@@ -283,6 +322,7 @@ mod tests {
         environment.client("authz");
         environment.client("tenant");
         environment.cursors().await.unwrap();
+        environment.limits();
         let wrong = ConfigErrors(vec!["PLINTH_DEMO_SIZE: is wrong".to_owned()]);
         let StartError::Config(ConfigErrors(all)) =
             environment.settle::<()>(Err(wrong.into())).unwrap_err()
@@ -290,7 +330,10 @@ mod tests {
             panic!("is not about the configuration");
         };
         let names: Vec<_> = all.iter().filter_map(|mistake| mistake.split(':').next()).collect();
-        assert_eq!(names, [TABLE, FUNCTION_PREFIX, SECRETS_PREFIX, "PLINTH_DEMO_SIZE"]);
+        assert_eq!(
+            names,
+            [TABLE, FUNCTION_PREFIX, SECRETS_PREFIX, LIMITS_TABLE, "PLINTH_DEMO_SIZE"]
+        );
     }
 
     #[tokio::test]

@@ -5,7 +5,9 @@
 pub mod bus;
 pub mod calls;
 pub mod environment;
+mod idempotency;
 pub mod invoke;
+pub mod limits;
 pub mod mail;
 #[cfg(test)]
 mod replay;
@@ -14,4 +16,4 @@ pub mod secrets;
 pub mod table;
 
 pub use calls::{Ledger, Recorder};
-pub use table::{Key, Query, Rows, StoreError, Table, Write};
+pub use table::{Key, Query, Rows, StoreError, Table, Updated, Write};

@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
-    operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, KeysAndAttributes},
+    operation::{transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
+    types::{AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use kernel::{health::Check, problem::Problem};
 use serde::de::DeserializeOwned;
@@ -73,6 +73,15 @@ impl From<StoreError> for Problem {
             StoreError::Condition(_) | StoreError::Malformed { .. } => Self::internal(error),
         }
     }
+}
+
+/// What a conditional update found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Updated<T> {
+    /// The item as it is now.
+    Done(T),
+    /// The condition does not hold for the item as it is; there may be none.
+    Refused(Option<T>),
 }
 
 /// A service's table.
@@ -147,6 +156,37 @@ impl Table {
         .await
     }
 
+    /// One update (see [`Write::update`]) that says what it found, whether its condition holds or not.
+    pub async fn update<T: DeserializeOwned>(
+        &self,
+        write: Write,
+    ) -> Result<Updated<T>, StoreError> {
+        unless_in_conflict(async || {
+            let request = write
+                .clone()
+                .update_request(&self.client, &self.name)
+                .return_values(ReturnValue::AllNew)
+                .return_values_on_condition_check_failure(
+                    ReturnValuesOnConditionCheckFailure::AllOld,
+                );
+            match request.send().await {
+                Ok(reply) => self.parse(reply.attributes.unwrap_or_default()).map(Updated::Done),
+                Err(error) => match error.as_service_error() {
+                    Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                        let found = failed.item.clone().map(|item| self.parse(item)).transpose();
+                        found.map(Updated::Refused)
+                    }
+                    Some(UpdateItemError::TransactionConflictException(_)) => {
+                        return Err(Refusal::Conflict(self.unavailable(&error)));
+                    }
+                    _ => Err(self.unavailable(&error)),
+                },
+            }
+            .map_err(Refusal::Other)
+        })
+        .await
+    }
+
     /// All writes or none (at most 100), each with its conditions.
     pub async fn write_all(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         let items: Vec<_> =
@@ -215,14 +255,14 @@ enum Refusal {
 }
 
 /// Repeats a write that meets another one on the same items, after growing random pauses.
-async fn unless_in_conflict<F>(mut attempt: impl FnMut() -> F) -> Result<(), StoreError>
+async fn unless_in_conflict<F, T>(mut attempt: impl FnMut() -> F) -> Result<T, StoreError>
 where
-    F: Future<Output = Result<(), Refusal>>,
+    F: Future<Output = Result<T, Refusal>>,
 {
     let mut pause = Duration::from_millis(10);
     for tried in 1.. {
         match attempt().await {
-            Ok(()) => return Ok(()),
+            Ok(done) => return Ok(done),
             Err(Refusal::Condition(index)) => return Err(StoreError::Condition(index)),
             Err(Refusal::Conflict(_)) if tried < CONFLICT_TRIES => {
                 tokio::time::sleep(jitter(pause)).await;

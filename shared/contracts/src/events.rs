@@ -5,11 +5,13 @@
 //! sends the mail.
 
 mod auth;
+mod credential;
 mod role;
 mod tenant;
 mod user;
 
 pub use auth::*;
+pub use credential::*;
 use kernel::event::EventData;
 pub use role::*;
 use serde_json::Value;
@@ -41,8 +43,19 @@ pub fn catalogue() -> Vec<(&'static str, ShapeCheck)> {
         shape::<LoggedOut>(),
         shape::<SessionRevoked>(),
         shape::<TokenReuseDetected>(),
+        shape::<ClientCreated>(),
+        shape::<ClientUpdated>(),
+        shape::<ClientDeleted>(),
+        shape::<ClientSecretRotated>(),
+        shape::<ApiKeyCreated>(),
+        shape::<ApiKeyRevoked>(),
         shape::<PasswordChanged>(),
         shape::<PasswordResetRequested>(),
+        shape::<ProviderCreated>(),
+        shape::<ProviderUpdated>(),
+        shape::<ProviderDeleted>(),
+        shape::<IdentityLinked>(),
+        shape::<IdentityUnlinked>(),
         shape::<RoleCreated>(),
         shape::<RoleUpdated>(),
         shape::<RoleDeleted>(),

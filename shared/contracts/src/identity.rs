@@ -62,6 +62,9 @@ pub struct User {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Registration {
     pub tenant_id: TenantId,
+    /// The account's id. Registering again with the same one is one registration.
+    #[serde(default = "UserId::new")]
+    pub user_id: UserId,
     pub email: String,
     pub password: Secret,
     pub name: String,
@@ -106,6 +109,31 @@ pub struct EnsureUser {
     pub last_name: String,
 }
 
+/// Asks for an active account of somebody whose address has been proven elsewhere, and who has no
+/// password here.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProvenUser {
+    pub email: String,
+    pub first_name: String,
+    pub last_name: String,
+}
+
+/// Whose account is asked for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Address {
+    pub email: String,
+}
+
+/// Whether an account has a password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PasswordStatus {
+    pub is_set: bool,
+}
+
+/// Refusal: an address has one account at most, over all tenants.
+pub const EMAIL_TAKEN: Kind =
+    Kind::new(StatusCode::CONFLICT, "user.email_taken", "The e-mail address has an account");
+
 /// The identity service.
 #[async_trait]
 pub trait Identities: Send + Sync + 'static {
@@ -128,6 +156,32 @@ pub trait Identities: Send + Sync + 'static {
         tenant: Tenant,
         user: UserId,
     ) -> Result<Option<User>, CallError>;
+
+    /// The tenant's user with this address, proven or not; `None` when it has none (or no longer).
+    async fn find_by_email(
+        &self,
+        origin: &Origin,
+        tenant: Tenant,
+        email: &str,
+    ) -> Result<Option<User>, CallError>;
+
+    /// Creates an active, verified account without a password unless the id has one. Refused with
+    /// [`EMAIL_TAKEN`] or field errors.
+    async fn ensure_proven(
+        &self,
+        origin: &Origin,
+        tenant: Tenant,
+        user: UserId,
+        account: &ProvenUser,
+    ) -> Result<User, CallError>;
+
+    /// Whether the user has a password to sign in with.
+    async fn password_status(
+        &self,
+        origin: &Origin,
+        tenant: Tenant,
+        user: UserId,
+    ) -> Result<PasswordStatus, CallError>;
 
     /// Refused with [`WRONG_PASSWORD`], or with field errors about `/new_password`.
     async fn change_password(
@@ -173,6 +227,39 @@ impl Identities for ServiceClient {
         user: UserId,
     ) -> Result<Option<User>, CallError> {
         self.get(origin, &format!("/internal/identity/tenants/{tenant}/users/{user}")).await
+    }
+
+    async fn find_by_email(
+        &self,
+        origin: &Origin,
+        tenant: Tenant,
+        email: &str,
+    ) -> Result<Option<User>, CallError> {
+        // In the body: an address is personal, and paths are logged.
+        let address = Address { email: email.to_owned() };
+        self.put(origin, &format!("/internal/identity/tenants/{tenant}/user-by-email"), &address)
+            .await
+    }
+
+    async fn ensure_proven(
+        &self,
+        origin: &Origin,
+        tenant: Tenant,
+        user: UserId,
+        account: &ProvenUser,
+    ) -> Result<User, CallError> {
+        let path = format!("/internal/identity/tenants/{tenant}/users/{user}/proven");
+        self.put(origin, &path, account).await
+    }
+
+    async fn password_status(
+        &self,
+        origin: &Origin,
+        tenant: Tenant,
+        user: UserId,
+    ) -> Result<PasswordStatus, CallError> {
+        self.get(origin, &format!("/internal/identity/tenants/{tenant}/users/{user}/password"))
+            .await
     }
 
     async fn change_password(

@@ -5,9 +5,11 @@
 //! To add an event: its data in [`events`], its type in the publisher's `module.yaml`, its schema and
 //! example in `events/` at the repository's top.
 
+pub mod access_token;
 pub mod audit;
 pub mod authz;
 pub mod catalogue;
+pub mod credential;
 pub mod events;
 pub mod generated;
 pub mod identity;

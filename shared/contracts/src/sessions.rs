@@ -1,11 +1,14 @@
 //! The auth service's sessions and keys, as the authorizer sees them.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use kernel::{
     caller::Tenant,
     client::{CallError, ServiceClient},
-    id::{SessionId, UserId},
+    id::{ApiKeyId, ClientId, ClientSecretId, SessionId, TenantId, TokenId, UserId},
     origin::Origin,
+    secret::Secret,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,6 +17,29 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionStatus {
     pub is_active: bool,
+}
+
+/// What a service client's access token is good for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientStanding {
+    /// What the client may do at most; the token may say less.
+    pub scopes: BTreeSet<String>,
+}
+
+/// Whom a personal API key stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKeyStanding {
+    pub id: ApiKeyId,
+    pub tenant_id: TenantId,
+    pub user_id: UserId,
+    /// What the key may do at most; empty is whatever the user may.
+    pub scopes: BTreeSet<String>,
+}
+
+/// An API key that somebody has come with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PresentedKey {
+    pub key: Secret,
 }
 
 /// A public key that verifies access tokens (RFC 7517), on the curve P-256.
@@ -75,6 +101,25 @@ pub trait Sessions: Send + Sync + 'static {
 
     /// The keys that verify access tokens now.
     async fn keys(&self, origin: &Origin) -> Result<Jwks, CallError>;
+
+    /// What an access token of a client is good for; `None` when the client, the secret that the token was
+    /// issued for, or the token itself does not count any more.
+    async fn client_standing(
+        &self,
+        origin: &Origin,
+        tenant: Tenant,
+        client: ClientId,
+        secret: ClientSecretId,
+        token: TokenId,
+    ) -> Result<Option<ClientStanding>, CallError>;
+
+    /// Whom an API key stands for; `None` when it is not one of ours, or does not count any more. Notes
+    /// that the key is used.
+    async fn api_key_standing(
+        &self,
+        origin: &Origin,
+        key: &Secret,
+    ) -> Result<Option<ApiKeyStanding>, CallError>;
 }
 
 #[async_trait]
@@ -93,5 +138,29 @@ impl Sessions for ServiceClient {
 
     async fn keys(&self, origin: &Origin) -> Result<Jwks, CallError> {
         self.get(origin, "/internal/auth/keys").await
+    }
+
+    async fn client_standing(
+        &self,
+        origin: &Origin,
+        tenant: Tenant,
+        client: ClientId,
+        secret: ClientSecretId,
+        token: TokenId,
+    ) -> Result<Option<ClientStanding>, CallError> {
+        let path = format!(
+            "/internal/auth/tenants/{tenant}/clients/{client}/secrets/{secret}/tokens/{token}"
+        );
+        self.get(origin, &path).await
+    }
+
+    async fn api_key_standing(
+        &self,
+        origin: &Origin,
+        key: &Secret,
+    ) -> Result<Option<ApiKeyStanding>, CallError> {
+        // The key travels in the body: paths are logged.
+        let body = PresentedKey { key: key.clone() };
+        self.put(origin, "/internal/auth/api-keys/standing", &body).await
     }
 }

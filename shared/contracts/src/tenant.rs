@@ -75,6 +75,13 @@ pub trait Tenants: Send + Sync + 'static {
         slug: Option<&str>,
     ) -> Result<Option<TenantView>, CallError>;
 
+    /// The tenant with this slug, whatever its state; `None` when there is none.
+    async fn find_by_slug(
+        &self,
+        origin: &Origin,
+        slug: &str,
+    ) -> Result<Option<TenantView>, CallError>;
+
     /// Creates the tenant unless it exists. Refused with `tenant.slug_taken` when another has the slug.
     async fn ensure(
         &self,
@@ -95,13 +102,22 @@ impl Tenants for ServiceClient {
         origin: &Origin,
         slug: Option<&str>,
     ) -> Result<Option<TenantView>, CallError> {
-        // A slug that is no URL-safe word names no tenant.
-        let is_word = |slug: &str| slug.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         match slug {
-            Some(slug) if slug.is_empty() || !is_word(slug) => Ok(None),
+            Some(slug) if !is_word(slug) => Ok(None),
             Some(slug) => self.get(origin, &format!("/internal/tenant/registration/{slug}")).await,
             None => self.get(origin, "/internal/tenant/registration").await,
         }
+    }
+
+    async fn find_by_slug(
+        &self,
+        origin: &Origin,
+        slug: &str,
+    ) -> Result<Option<TenantView>, CallError> {
+        if !is_word(slug) {
+            return Ok(None);
+        }
+        self.get(origin, &format!("/internal/tenant/slugs/{slug}")).await
     }
 
     async fn ensure(
@@ -112,4 +128,9 @@ impl Tenants for ServiceClient {
     ) -> Result<TenantView, CallError> {
         self.put(origin, &format!("/internal/tenant/tenants/{id}"), tenant).await
     }
+}
+
+/// What can be a slug. Anything else names no tenant, and must not become part of a path.
+fn is_word(slug: &str) -> bool {
+    !slug.is_empty() && slug.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }

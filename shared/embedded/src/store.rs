@@ -76,6 +76,12 @@ impl Store {
         Ok(Table::new(self.client.clone(), module.name))
     }
 
+    /// A table that belongs to no module but to all, made if it is not there.
+    pub async fn shared_table(&self, name: &str) -> Result<Table, StoreError> {
+        self.ensure_table(name, TableSpec { indexes: 0, stream: false }).await?;
+        Ok(Table::new(self.client.clone(), name))
+    }
+
     /// The tenants that own items of a table. Reads the whole table, so it is for tools only.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ mod delivery;
 mod idle;
 mod order;
 mod pipeline;
+mod records;
 
 use std::{sync::Arc, time::Duration};
 

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::Envelope,
     id::{SessionId, TenantId, UserId},
-    origin::Origin,
-    problem::Problem,
+    origin::{ActorKind, Origin},
+    problem::{Problem, SESSION_REQUIRED},
 };
 
 /// Proof of the tenant that the work at hand belongs to.
@@ -58,15 +58,55 @@ impl fmt::Display for Tenant {
     }
 }
 
+/// What a caller has proven who they are with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Credential {
+    /// The access token of a session: a person has signed in.
+    #[default]
+    Session,
+    /// A person's API key: a program acts in their name, with some of their permissions.
+    ApiKey,
+    /// The access token of a service client: nobody stands behind it.
+    Client,
+}
+
 /// What the authorizer found out about a bearer token; the gateway hands it to the function.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizerContext {
+    /// The user; for a service client its own id, which no user has.
     pub user_id: UserId,
     pub tenant_id: TenantId,
+    /// The session; for a key or client, which has none, its id.
     pub session_id: SessionId,
+    #[serde(default)]
+    pub credential: Credential,
     /// Names of the caller's roles.
     pub roles: Vec<String>,
     pub permissions: BTreeSet<String>,
+}
+
+impl AuthorizerContext {
+    /// Who acts, as events tell it.
+    pub fn actor_kind(&self) -> ActorKind {
+        match self.credential {
+            Credential::Session | Credential::ApiKey => ActorKind::User,
+            Credential::Client => ActorKind::Service,
+        }
+    }
+
+    /// Refuses whoever is not there in person.
+    ///
+    /// # Errors
+    /// [`SESSION_REQUIRED`]
+    pub fn check_session(&self) -> Result<(), Problem> {
+        match self.credential {
+            Credential::Session => Ok(()),
+            Credential::ApiKey | Credential::Client => {
+                Err(SESSION_REQUIRED.problem("API keys and service clients cannot do this"))
+            }
+        }
+    }
 }
 
 /// Set on every request that came through the gateway; a request without it is internal.
@@ -78,12 +118,15 @@ pub struct Gateway {
     pub authorizer: Option<AuthorizerContext>,
 }
 
-/// The signed-in person behind a request. As a handler's argument it demands a valid token.
+/// Who is behind a request: a person, or a service client. As a handler's argument it demands a valid token.
 #[derive(Debug, Clone)]
 pub struct Caller {
+    /// For a service client its own id, which no user has.
     pub user: UserId,
     pub tenant: Tenant,
+    /// What it is called with; a session on routes that demand one.
     pub session: SessionId,
+    pub credential: Credential,
     pub roles: Vec<String>,
     pub permissions: BTreeSet<String>,
     pub origin: Origin,
@@ -95,6 +138,7 @@ impl Caller {
             user: context.user_id,
             tenant: Tenant(context.tenant_id),
             session: context.session_id,
+            credential: context.credential,
             roles: context.roles,
             permissions: context.permissions,
             origin,

@@ -32,6 +32,12 @@ macro_rules! id {
             }
         }
 
+        impl From<Uuid> for $name {
+            fn from(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.0.fmt(f)
@@ -71,4 +77,28 @@ id!(
 id!(
     /// An event; consumers are idempotent by it.
     EventId
+);
+id!(
+    /// An identity provider of a tenant, such as its own OpenID provider.
+    ProviderId
+);
+id!(
+    /// A link between an account and what a provider calls the same person.
+    IdentityId
+);
+id!(
+    /// A service client: a machine that acts for a tenant.
+    ClientId
+);
+id!(
+    /// One of a service client's secrets.
+    ClientSecretId
+);
+id!(
+    /// A personal API key.
+    ApiKeyId
+);
+id!(
+    /// An access token.
+    TokenId
 );

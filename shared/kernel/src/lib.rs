@@ -9,8 +9,11 @@
 //! | know who is calling, and for which tenant | [`caller`], [`origin`] |
 //! | announce a change | [`event`], [`stream`] |
 //! | call another service | [`client`] |
+//! | ask an address that somebody else chose | [`outgoing`] |
+//! | limit who calls too often | [`limit`] |
 //! | read settings and secrets | [`config`], [`secret`] |
 //! | remember what was read | [`remembered`] |
+//! | create nothing twice | [`idempotency`] |
 
 pub mod caller;
 pub mod client;
@@ -23,12 +26,15 @@ pub mod fault;
 pub mod health;
 pub mod http;
 pub mod id;
+pub mod idempotency;
 pub mod job;
 pub mod lambda;
+pub mod limit;
 pub mod mail;
 pub mod module;
 pub mod openapi;
 pub mod origin;
+pub mod outgoing;
 pub mod page;
 pub mod problem;
 pub mod remembered;

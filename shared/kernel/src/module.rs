@@ -10,8 +10,10 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::{
     event::SharedConsumer,
     health::{self, Check},
-    http::{BODY_LIMIT, border, guard_internal, guard_public},
+    http::{BODY_LIMIT, border, guard_internal, guard_public, limit},
+    idempotency::{self, Idempotency},
     job::Job,
+    limit::Limits,
     openapi::ApiDocument,
     problem::Kind,
     route::{Route, RouteTable, unknown_path},
@@ -40,6 +42,10 @@ pub struct Module {
     pub lifecycle: Vec<Arc<dyn Lifecycle>>,
     /// Kinds of problems that its endpoints answer beside the common ones.
     pub problems: &'static [Kind],
+    /// What its routes that take an idempotency key remember requests with.
+    pub idempotency: Option<Idempotency>,
+    /// What its public routes count against; the composition root says.
+    pub limits: Limits,
 }
 
 impl Module {
@@ -55,6 +61,8 @@ impl Module {
             checks: Vec::new(),
             lifecycle: Vec::new(),
             problems: &[],
+            idempotency: None,
+            limits: Limits::none(),
         }
     }
 
@@ -67,14 +75,16 @@ impl Module {
         }
     }
 
-    /// Its public routes behind their guard, without the border (a gateway has one of its own).
+    /// Its public routes behind limits and guard, without the border (a gateway has one of its own).
     pub fn public_router(&self, routes: &'static [Route]) -> Router {
         let table = Arc::new(RouteTable::of_module(routes, self.name));
         let (router, _) = self.api.clone().split_for_parts();
         if !router.has_routes() {
             return router; // a router without routes takes no route layer
         }
-        router.route_layer(middleware::from_fn_with_state(table, guard_public))
+        idempotency::layer(router, self.idempotency.as_ref(), &table)
+            .route_layer(middleware::from_fn_with_state(table.clone(), guard_public))
+            .route_layer(middleware::from_fn_with_state((self.limits.clone(), table), limit))
     }
 
     /// Its internal routes behind their guard, complete with a border.

@@ -8,9 +8,16 @@ use serde_json::{Map, Value, json};
 use utoipa::{PartialSchema, openapi::OpenApi};
 
 use crate::{
+    idempotency,
     problem::{self, Document, Kind, Violation},
     route::{Access, Route, RouteTable},
 };
+
+/// The fields of draft-ietf-httpapi-ratelimit-headers.
+const LIMIT_FIELDS: [(&str, &str); 2] = [
+    ("RateLimit-Policy", "The limits that count this request: quota `q` in `w` seconds"),
+    ("RateLimit", "What is left of each: `r` requests; in `t` seconds all of the quota"),
+];
 
 /// One module's part.
 #[derive(Clone)]
@@ -32,7 +39,7 @@ pub fn assemble(
     let mut schemas = Map::new();
     schemas.insert("Problem".to_owned(), to_value(&Document::schema()));
     schemas.insert("Violation".to_owned(), to_value(&Violation::schema()));
-    let mut problems: Vec<_> = problem::COMMON.to_vec();
+    let mut problems: Vec<_> = [problem::COMMON, idempotency::PROBLEMS].concat();
     for document in documents {
         let mut part = serde_json::to_value(&document.api).expect("an OpenAPI document serialises");
         for (path, item) in take_object(&mut part, "/paths") {
@@ -57,7 +64,8 @@ pub fn assemble(
             "version": version,
             "description": "Accounts, sign-in, permissions, tenants and audit for a SaaS product. \
                 Errors are problem documents (RFC 9457) with a stable code; lists are paged by cursor; \
-                single resources carry an entity tag.",
+                single resources carry an entity tag; creating requests can be sent again with the \
+                same Idempotency-Key, and get the same answer for 24 hours.",
             "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
         },
         "servers": [{"url": server}],
@@ -85,6 +93,10 @@ fn complete(operation: &mut Value, module: &str, method: &str, path: &str, route
             operation["security"] = json!([{"bearer": []}]);
             operation["x-permission"] = json!("signed-in");
         }
+        Some(Access::Session) => {
+            operation["security"] = json!([{"bearer": []}]);
+            operation["x-permission"] = json!("session");
+        }
         Some(Access::Permission(permission)) => {
             operation["security"] = json!([{"bearer": []}]);
             operation["x-permission"] = json!(permission);
@@ -98,6 +110,9 @@ fn complete(operation: &mut Value, module: &str, method: &str, path: &str, route
         vec![problem::THROTTLED, problem::INTERNAL, problem::UNAVAILABLE, problem::TIMEOUT];
     if !matches!(access, None | Some(Access::Public)) {
         kinds.push(problem::UNAUTHENTICATED);
+    }
+    if access == Some(Access::Session) {
+        kinds.push(problem::SESSION_REQUIRED);
     }
     if matches!(access, Some(Access::Permission(_))) {
         kinds.push(problem::FORBIDDEN);
@@ -123,6 +138,9 @@ fn complete(operation: &mut Value, module: &str, method: &str, path: &str, route
             operation["responses"][status] = json!({ "description": kind.title });
         }
     }
+    if route.is_some_and(|route| route.idempotency_key) {
+        document_key(operation);
+    }
     let Some(responses) = operation["responses"].as_object_mut() else { return };
     for (status, response) in responses {
         let is_error = status.starts_with('4') || status.starts_with('5');
@@ -131,7 +149,46 @@ fn complete(operation: &mut Value, module: &str, method: &str, path: &str, route
                 "schema": {"$ref": "#/components/schemas/Problem"},
             }});
         }
+        if route.is_some() {
+            for (name, description) in LIMIT_FIELDS {
+                response["headers"][name] =
+                    json!({"description": description, "schema": {"type": "string"}});
+            }
+        }
+        if status == problem::THROTTLED.status.as_str() {
+            response["headers"]["Retry-After"] =
+                json!({"description": "Seconds to wait", "schema": {"type": "integer"}});
+        }
         response["headers"]["X-Request-Id"] = json!({"description": "Names this request in every log line", "schema": {"type": "string"}});
+    }
+}
+
+/// What a request with an idempotency key can be answered.
+fn document_key(operation: &mut Value) {
+    let parameter = json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": false,
+        "description": "A new one, such as a quoted UUID, for each new request; the same one to send a \
+            request again. Within 24 hours the first answer comes back, and nothing is created twice.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 257},
+        "example": "\"8e03978e-40d5-43dd-bc93-6894a57f9324\"",
+    });
+    match operation["parameters"].as_array_mut() {
+        Some(parameters) => parameters.push(parameter),
+        None => operation["parameters"] = json!([parameter]),
+    }
+    for kind in idempotency::PROBLEMS {
+        let description = &mut operation["responses"][kind.status.as_str()]["description"];
+        let before = description.as_str().map(|text| format!("{text}; ")).unwrap_or_default();
+        *description = json!(format!("{before}`{}`: {}", kind.code, kind.title));
+    }
+    let Some(responses) = operation["responses"].as_object_mut() else { return };
+    for (_, response) in responses.iter_mut().filter(|(status, _)| status.starts_with('2')) {
+        response["headers"]["Idempotent-Replayed"] = json!({
+            "description": "`true` when this is the answer to an earlier request with the same key",
+            "schema": {"type": "string", "enum": ["true"]},
+        });
     }
 }
 

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    id::UserId,
+    caller::AuthorizerContext,
+    id::{ClientId, UserId},
     problem::Problem,
     secret::{decode, encode},
 };
@@ -34,7 +35,7 @@ pub enum ActorKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Actor {
     pub kind: ActorKind,
-    /// A user id for people, a name for services.
+    /// A user id for people, a client id for service clients, a name for services.
     pub id: Option<String>,
     pub ip_address: Option<String>,
     pub user_agent: Option<String>,
@@ -73,6 +74,23 @@ impl Origin {
         let mut origin = self.clone();
         origin.actor.kind = ActorKind::User;
         origin.actor.id = Some(user.to_string());
+        origin
+    }
+
+    /// The same work, now that it is known which service client asks for it.
+    #[must_use]
+    pub fn acting_as_client(&self, client: ClientId) -> Self {
+        let mut origin = self.clone();
+        origin.actor.kind = ActorKind::Service;
+        origin.actor.id = Some(client.to_string());
+        origin
+    }
+
+    /// The same work, now that the authorizer has said who asks for it.
+    #[must_use]
+    pub fn acting_for(&self, caller: &AuthorizerContext) -> Self {
+        let mut origin = self.acting_as(caller.user_id);
+        origin.actor.kind = caller.actor_kind();
         origin
     }
 

@@ -26,12 +26,21 @@ impl Kind {
         Self { status, code, title }
     }
 
+    /// Identifies the kind (RFC 9457, section 3.1.1). Registered types are what they are.
+    fn type_uri(self) -> String {
+        if self == THROTTLED {
+            return QUOTA_EXCEEDED.to_owned();
+        }
+        format!("urn:plinth:problem:{}", self.code)
+    }
+
     /// A problem of this kind; the detail says what was wrong with this very request.
     pub fn problem(self, detail: impl Into<String>) -> Problem {
         Problem(Box::new(Parts {
             kind: self,
             detail: detail.into(),
             errors: Vec::new(),
+            violated: Vec::new(),
             headers: HeaderMap::new(),
             cause: None,
         }))
@@ -44,6 +53,11 @@ pub const UNAUTHENTICATED: Kind =
     Kind::new(StatusCode::UNAUTHORIZED, "auth.unauthenticated", "A valid access token is needed");
 pub const FORBIDDEN: Kind =
     Kind::new(StatusCode::FORBIDDEN, "auth.forbidden", "The permission for this is missing");
+pub const SESSION_REQUIRED: Kind = Kind::new(
+    StatusCode::FORBIDDEN,
+    "auth.session_required",
+    "This is for people who have signed in",
+);
 pub const NOT_FOUND: Kind =
     Kind::new(StatusCode::NOT_FOUND, "request.not_found", "There is nothing here");
 pub const METHOD_NOT_ALLOWED: Kind = Kind::new(
@@ -67,8 +81,13 @@ pub const UNSUPPORTED_MEDIA_TYPE: Kind = Kind::new(
 );
 pub const INVALID: Kind =
     Kind::new(StatusCode::UNPROCESSABLE_ENTITY, "request.invalid", "The request is not valid");
-pub const THROTTLED: Kind =
-    Kind::new(StatusCode::TOO_MANY_REQUESTS, "request.throttled", "Too many requests");
+pub const THROTTLED: Kind = Kind::new(
+    StatusCode::TOO_MANY_REQUESTS,
+    "request.throttled",
+    "Request cannot be satisfied as assigned quota has been exceeded",
+);
+/// The type of [`THROTTLED`] (draft-ietf-httpapi-ratelimit-headers-10, section 5.1).
+const QUOTA_EXCEEDED: &str = "https://iana.org/assignments/http-problem-types#quota-exceeded";
 pub const INTERNAL: Kind =
     Kind::new(StatusCode::INTERNAL_SERVER_ERROR, "internal.error", "Something went wrong here");
 pub const UNAVAILABLE: Kind = Kind::new(
@@ -84,6 +103,7 @@ pub const COMMON: &[Kind] = &[
     MALFORMED,
     UNAUTHENTICATED,
     FORBIDDEN,
+    SESSION_REQUIRED,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     CONFLICT,
@@ -135,6 +155,10 @@ pub struct Document {
     /// What is wrong, field by field; only for bad input.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Violation>,
+    /// The rate limits that refuse the request; only when there are too many.
+    #[serde(rename = "violated-policies", default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["sign-in"]))]
+    pub violated_policies: Vec<String>,
 }
 
 /// An error on its way to the client. Boxed, as results carry problems all over the code.
@@ -146,6 +170,7 @@ struct Parts {
     kind: Kind,
     detail: String,
     errors: Vec<Violation>,
+    violated: Vec<&'static str>,
     headers: HeaderMap,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -205,6 +230,13 @@ impl Problem {
         self
     }
 
+    /// Names the rate limits that refuse the request.
+    #[must_use]
+    pub fn violating(mut self, policies: Vec<&'static str>) -> Self {
+        self.0.violated = policies;
+        self
+    }
+
     #[must_use]
     pub fn caused_by(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.cause = Some(cause.into());
@@ -214,6 +246,13 @@ impl Problem {
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.insert(name, value);
+        self
+    }
+
+    /// Lets `add` add headers of which there may be several.
+    #[must_use]
+    pub(crate) fn headers(mut self, add: impl FnOnce(&mut HeaderMap)) -> Self {
+        add(&mut self.0.headers);
         self
     }
 
@@ -229,7 +268,7 @@ impl Problem {
     /// The document, completed with what only the request knows.
     pub fn document(&self, instance: &str, request_id: &str) -> Document {
         Document {
-            type_uri: format!("urn:plinth:problem:{}", self.0.kind.code),
+            type_uri: self.0.kind.type_uri(),
             title: self.0.kind.title.to_owned(),
             status: self.0.kind.status.as_u16(),
             detail: self.0.detail.clone(),
@@ -237,6 +276,7 @@ impl Problem {
             code: self.0.kind.code.to_owned(),
             request_id: request_id.to_owned(),
             errors: self.0.errors.clone(),
+            violated_policies: self.0.violated.iter().map(ToString::to_string).collect(),
         }
     }
 

@@ -13,8 +13,10 @@ use crate::problem::{METHOD_NOT_ALLOWED, NOT_FOUND, Problem};
 pub enum Access {
     /// Nothing.
     Public,
-    /// Any valid token.
+    /// Any valid token or API key.
     SignedIn,
+    /// The token of a session: a person who has signed in, and no program in their name.
+    Session,
     /// A token whose roles hold this permission.
     Permission(&'static str),
 }
@@ -37,6 +39,8 @@ pub struct Route {
     pub module: &'static str,
     pub access: Access,
     pub rate: Rate,
+    /// Whether it takes an [`crate::idempotency`] key.
+    pub idempotency_key: bool,
 }
 
 /// Finds the access rule of a route key such as `GET /api/v1/users/{id}`.

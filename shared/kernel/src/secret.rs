@@ -1,5 +1,7 @@
 //! Secrets: values that do not print, random tokens, and the port to where long-lived secrets are kept.
 
+mod seal;
+
 use std::fmt;
 
 use async_trait::async_trait;

@@ -16,6 +16,14 @@ const PLATFORM_VARIABLES: &[&str] = &[
     "PLINTH_FUNCTION_PREFIX",
     "PLINTH_SECRETS_PREFIX",
     "PLINTH_MAIL_FROM",
+    "PLINTH_LIMITS_TABLE",
+    "PLINTH_RATE_LIMITS_SCALE",
+    "PLINTH_RATE_LIMITS_USER",
+    "PLINTH_RATE_LIMITS_ADDRESS",
+    "PLINTH_RATE_LIMITS_SIGN_IN",
+    "PLINTH_RATE_LIMITS_REGISTRATION",
+    "PLINTH_RATE_LIMITS_REFRESH",
+    "PLINTH_RATE_LIMITS_RESET",
     "SSL_CERT_FILE",
 ];
 
@@ -35,7 +43,7 @@ pub(crate) fn check(root: &Path, modules: &Modules) -> Result<(), Problems> {
             check_functions(module, &template, &mut report);
             check_table(module, &template, &mut report);
             check_rules(module, &template, &mut report);
-            check_environment(module, &template, &mut report);
+            check_environment(modules, module, &template, &mut report);
             check_permissions(module, &template, &mut report);
             check_nesting(&path, &main, &template, &mut report);
         }
@@ -119,14 +127,19 @@ fn check_rules(module: &Manifest, template: &Template, report: &mut impl FnMut(&
     }
 }
 
-/// Every variable is one that somebody reads.
+/// Every variable is one that somebody reads: a setting of the module, or of one that it depends on.
 fn check_environment(
+    modules: &Modules,
     module: &Manifest,
     template: &Template,
     report: &mut impl FnMut(&str, String),
 ) {
     let variable = |key: &str| format!("PLINTH_{}", key.to_uppercase().replace('.', "_"));
-    let settings: BTreeSet<_> = module.config.iter().map(|config| variable(&config.key)).collect();
+    let dependencies = module.dependencies.keys().filter_map(|name| modules.get(name));
+    let settings: BTreeSet<_> = dependencies
+        .chain([module])
+        .flat_map(|module| module.config.iter().map(|config| variable(&config.key)))
+        .collect();
     let functions = template.of_kind("AWS::Serverless::Function");
     let own = functions.map(|(name, properties)| (name, &properties["Environment"]["Variables"]));
     let global = &template.globals["Function"]["Environment"]["Variables"];

@@ -88,6 +88,9 @@ pub struct Route {
     /// Which limit its calls count against.
     #[serde(default)]
     pub rate: Rate,
+    /// Whether it takes an `Idempotency-Key`: every `POST` that creates something should.
+    #[serde(default)]
+    pub idempotency_key: bool,
 }
 
 /// An HTTP method, ordered as the routes of a path are listed.
@@ -122,6 +125,8 @@ pub enum Access {
     Public,
     /// Whoever proves who they are.
     SignedIn,
+    /// People who have signed in: no API keys, no service clients.
+    Session,
     /// Whoever holds the permission with this code.
     Permission(String),
 }
@@ -131,6 +136,7 @@ impl From<String> for Access {
         match text.as_str() {
             "public" => Self::Public,
             "signed-in" => Self::SignedIn,
+            "session" => Self::Session,
             _ => Self::Permission(text),
         }
     }

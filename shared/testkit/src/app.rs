@@ -2,36 +2,53 @@ use std::collections::BTreeSet;
 
 use axum::{Router, body::Body};
 use contracts::generated::ROUTES;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use kernel::{
-    caller::{AuthorizerContext, Gateway},
+    caller::{AuthorizerContext, Credential, Gateway},
     http::Internal,
     id::{SessionId, TenantId, UserId},
+    idempotency,
+    limit::Limits,
     module::Module,
 };
 use serde_json::Value;
 use tower::ServiceExt;
 
-/// Somebody who calls, as the authorizer would have found.
+/// Where people call from, unless they say.
+const ADDRESS: &str = "203.0.113.7";
+
+/// Somebody who calls, as the gateway and the authorizer would have found.
 #[derive(Debug, Clone)]
-pub struct Person(Option<AuthorizerContext>);
+pub struct Person {
+    context: Option<AuthorizerContext>,
+    address: String,
+}
 
 impl Person {
     /// Nobody in particular.
     pub fn anonymous() -> Self {
-        Self(None)
+        Self { context: None, address: ADDRESS.to_owned() }
     }
 
     /// A user of a tenant of their own, with these permissions.
     pub fn with(permissions: &[&str]) -> Self {
-        Self(Some(AuthorizerContext {
+        let context = AuthorizerContext {
             user_id: UserId::new(),
             tenant_id: TenantId::new(),
             session_id: SessionId::new(),
+            credential: Credential::Session,
             roles: Vec::new(),
             permissions: permissions.iter().map(|code| (*code).to_owned()).collect(),
-        }))
+        };
+        Self { context: Some(context), ..Self::anonymous() }
+    }
+
+    /// Calls from this address.
+    #[must_use]
+    pub fn at(mut self, address: &str) -> Self {
+        address.clone_into(&mut self.address);
+        self
     }
 
     #[must_use]
@@ -52,6 +69,20 @@ impl Person {
         self
     }
 
+    /// Who holds these permissions.
+    #[must_use]
+    pub fn holding(mut self, permissions: &[&str]) -> Self {
+        self.context_mut().permissions = permissions.iter().map(|&code| code.to_owned()).collect();
+        self
+    }
+
+    /// Not in person: by an API key, or as a service client.
+    #[must_use]
+    pub fn by(mut self, credential: Credential) -> Self {
+        self.context_mut().credential = credential;
+        self
+    }
+
     pub fn tenant(&self) -> TenantId {
         self.context().tenant_id
     }
@@ -65,11 +96,11 @@ impl Person {
     }
 
     fn context(&self) -> &AuthorizerContext {
-        self.0.as_ref().expect("an anonymous person has no context")
+        self.context.as_ref().expect("an anonymous person has no context")
     }
 
     fn context_mut(&mut self) -> &mut AuthorizerContext {
-        self.0.as_mut().expect("an anonymous person has no context")
+        self.context.as_mut().expect("an anonymous person has no context")
     }
 }
 
@@ -82,12 +113,28 @@ impl App {
         Self(module.router(ROUTES))
     }
 
+    /// The same, with limits on who calls too often.
+    pub fn limited(module: &Module, limits: Limits) -> Self {
+        Self::new(&Module { limits, ..module.clone() })
+    }
+
     pub async fn get(&self, person: &Person, path: &str) -> Answer {
         self.call(person, Method::GET, path, None, &[]).await
     }
 
     pub async fn post(&self, person: &Person, path: &str, body: &Value) -> Answer {
         self.call(person, Method::POST, path, Some(body), &[]).await
+    }
+
+    /// A `POST` with an idempotency key.
+    pub async fn post_with_key(
+        &self,
+        person: &Person,
+        path: &str,
+        body: &Value,
+        key: &str,
+    ) -> Answer {
+        self.call(person, Method::POST, path, Some(body), &[("idempotency-key", key)]).await
     }
 
     pub async fn put(&self, person: &Person, path: &str, body: &Value) -> Answer {
@@ -115,12 +162,34 @@ impl App {
         self.send(through_gateway(request, person)).await
     }
 
-    /// A request through the gateway with a text of some other type than JSON.
-    pub async fn post_text(&self, person: &Person, path: &str, kind: &str, text: &str) -> Answer {
-        let headers = [(header::CONTENT_TYPE.as_str(), kind)];
-        let mut request = request(Method::POST, path, None, &headers);
+    /// A `POST` of some other type than JSON, which the headers name.
+    pub async fn post_text(
+        &self,
+        person: &Person,
+        path: &str,
+        text: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = request(Method::POST, path, None, headers);
         *request.body_mut() = Body::from(text.to_owned());
         self.send(through_gateway(request, person)).await
+    }
+
+    /// A form through the gateway, from somebody without a token of ours.
+    pub async fn form(
+        &self,
+        path: &str,
+        fields: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = request(Method::POST, path, None, headers);
+        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        request.headers_mut().insert(header::CONTENT_TYPE, kind);
+        *request.body_mut() = Body::from(form);
+        let ip_address = Some("203.0.113.7".to_owned());
+        request.extensions_mut().insert(Gateway { ip_address, authorizer: None });
+        self.send(request).await
     }
 
     /// A request from another service.
@@ -165,8 +234,10 @@ fn request(
 }
 
 fn through_gateway(mut request: Request<Body>, person: &Person) -> Request<Body> {
-    let ip_address = Some("203.0.113.7".to_owned());
-    request.extensions_mut().insert(Gateway { ip_address, authorizer: person.0.clone() });
+    request.extensions_mut().insert(Gateway {
+        ip_address: Some(person.address.clone()),
+        authorizer: person.context.clone(),
+    });
     request
 }
 
@@ -211,6 +282,11 @@ impl Answer {
         let found: Vec<_> = errors.iter().map(|error| error["pointer"].as_str()).collect();
         assert_eq!(found, pointers.iter().copied().map(Some).collect::<Vec<_>>(), "{body:#}");
         body
+    }
+
+    /// Whether it is the stored answer to an earlier request with the same key.
+    pub fn is_replayed(&self) -> bool {
+        self.headers.contains_key(idempotency::REPLAYED)
     }
 
     pub fn etag(&self) -> &str {

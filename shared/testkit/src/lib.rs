@@ -16,8 +16,10 @@
 
 mod app;
 mod events;
+mod records;
 mod store;
 
 pub use app::{Answer, App, Person};
 pub use events::check_against_schema;
+pub use records::MortalRecords;
 pub use store::{TestStore, assert_cost};

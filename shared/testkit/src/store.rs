@@ -1,8 +1,13 @@
-use aws::{Ledger, Recorder, Table};
+use std::{sync::Arc, time::Duration};
+
+use aws::{Ledger, Recorder, Table, limits::TableLimiter};
 use contracts::generated;
 use embedded::{Place, Store};
 use kernel::{
+    clock::Clock,
+    config::Sources,
     event::Envelope,
+    limit::{Limits, Rules},
     stream::{Change, StreamRecord, announced},
 };
 use rusqlite::Connection;
@@ -25,6 +30,18 @@ impl TestStore {
         self.store.table(generated::module(module)).await.expect("the table can be made")
     }
 
+    /// One instance's part of the limits that all instances on this store share.
+    pub async fn limits(&self, sources: &Sources, clock: Arc<dyn Clock>) -> Limits {
+        let rules = Rules::read(sources).expect("the limits are well-formed");
+        Limits::new(rules, Arc::new(self.limiter(clock).await))
+    }
+
+    /// What counts for them.
+    pub async fn limiter(&self, clock: Arc<dyn Clock>) -> TableLimiter {
+        let table = self.store.shared_table("limits").await.expect("the table can be made");
+        TableLimiter::new(table, clock).waiting(Duration::from_mins(1))
+    }
+
     /// Every event that the module's writes have announced so far, in order, each checked against
     /// its schema and against what the manifest says the module publishes.
     pub fn announced(&self, module: &str) -> Vec<Envelope> {
@@ -45,6 +62,18 @@ impl TestStore {
     /// The types of the events announced so far.
     pub fn announced_types(&self, module: &str) -> Vec<String> {
         self.announced(module).into_iter().map(|event| event.kind).collect()
+    }
+
+    /// Everything that was ever written to the module's table, as text, for secrets to be looked for in.
+    pub fn written(&self, module: &str) -> String {
+        let path = self.store.folder().join("tables.sqlite");
+        let connection = Connection::open(path).expect("the store's file opens");
+        let texts = connection.query_row(
+            "SELECT group_concat(new_image) FROM _stream_records WHERE table_name = ?1",
+            [module],
+            |row| row.get::<_, Option<String>>(0),
+        );
+        texts.expect("stream records read").unwrap_or_default()
     }
 
     fn records(&self, table: &str) -> Vec<StreamRecord> {

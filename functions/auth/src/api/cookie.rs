@@ -35,13 +35,18 @@ pub fn clear() -> HeaderValue {
 
 /// The token in the request's cookie.
 pub fn read(headers: &HeaderMap) -> Option<Secret> {
+    find(headers, NAME)
+}
+
+/// The value of the cookie with this name.
+pub fn find(headers: &HeaderMap, name: &str) -> Option<Secret> {
     headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == NAME)
+        .find(|(known, _)| *known == name)
         .map(|(_, value)| Secret::new(value))
 }
 

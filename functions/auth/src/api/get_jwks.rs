@@ -11,7 +11,7 @@ use super::App;
 
 /// Get the keys that verify access tokens
 ///
-/// A JWK set (RFC 7517). After a rotation the former keys stay until their tokens have died.
+/// A JWK set (RFC 7517). A new key is here before it signs; former ones stay until their tokens have died.
 #[utoipa::path(
     get,
     path = "/.well-known/jwks.json",

@@ -22,7 +22,7 @@ use super::{
 use crate::service::{SignIn, SignedIn};
 
 /// Longest address and password that are looked at, in bytes.
-const MAX_EMAIL: usize = 254;
+pub const MAX_EMAIL: usize = 254;
 const MAX_PASSWORD: usize = 1024;
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -78,8 +78,9 @@ pub fn answer(signed_in: SignedIn, transport: Transport) -> Response {
 
 /// Sign in
 ///
-/// An unknown address and a wrong password get the same answer. After several wrong passwords from
-/// one address the next tries have to wait, a little longer each time.
+/// An unknown address and a wrong password get the same answer. After several wrong passwords the next
+/// tries have to wait, a little longer each time; what others try elsewhere does not delay whoever has
+/// signed in from the same network before.
 #[utoipa::path(
     post,
     path = "/api/v1/auth/login",

@@ -1,10 +1,13 @@
 use axum::{Json, extract::State};
 use http::StatusCode;
-use kernel::{http::JsonBody, origin::Origin, problem::Problem, secret::Secret};
+use kernel::{
+    http::JsonBody, id::UserId, idempotency::NewId, origin::Origin, problem::Problem,
+    secret::Secret, validate,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::App;
+use super::{App, login::MAX_EMAIL};
 use crate::service::RegisterRequest;
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -42,9 +45,13 @@ pub struct RegisterAnswer {
 pub async fn register(
     State(service): App,
     origin: Origin,
+    NewId(user_id): NewId<UserId>,
     JsonBody(body): JsonBody<RegisterBody>,
 ) -> Result<(StatusCode, Json<RegisterAnswer>), Problem> {
     let RegisterBody { email, password, name, tenant } = body;
-    service.register(&origin, RegisterRequest { email, password, name, tenant }).await?;
+    let at_most = validate::at_most(&email, MAX_EMAIL);
+    at_most.map_err(|invalid| invalid.at("/email"))?;
+    let request = RegisterRequest { user_id, email, password, name, tenant };
+    service.register(&origin, request).await?;
     Ok((StatusCode::CREATED, Json(RegisterAnswer { status: "pending_activation" })))
 }

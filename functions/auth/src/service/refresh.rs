@@ -65,7 +65,7 @@ impl Service {
         Ok(outcome.map(|()| successor))
     }
 
-    async fn active_session(&self, owner: Owner) -> Result<Option<Session>, Error> {
+    pub(super) async fn active_session(&self, owner: Owner) -> Result<Option<Session>, Error> {
         let (session, revocation) =
             self.store.session(owner.tenant(), owner.user, owner.session).await?;
         let now = self.clock.now();

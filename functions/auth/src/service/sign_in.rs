@@ -14,7 +14,6 @@ use kernel::{
 use super::{Service, SignedIn, event};
 use crate::{
     error::Error,
-    lockout::counter_name,
     refresh_token::{Owner, RefreshToken},
     session::Session,
 };
@@ -27,46 +26,59 @@ pub struct SignIn {
 }
 
 impl Service {
-    /// Signs somebody in. An unknown address and a wrong password take the same way, the same reads,
-    /// the same hash and the same write, so neither the answer nor its time tells them apart.
+    /// Signs somebody in. An unknown address and a wrong password take the same way, the same
+    /// writes and the same hash, so neither the answer nor its time tells them apart.
     pub async fn sign_in(&self, origin: &Origin, request: SignIn) -> Result<SignedIn, Error> {
         // The session begins now, before the password is looked at: whatever ends sessions while the
         // hash waits its turn (a suspension, a new password) ends this one too.
         let started = self.clock.now();
-        let counter = counter_name(&request.email, origin.actor.ip_address.as_deref());
+        let counters = self.counters(origin, &request.email);
         let credentials = Credentials { email: request.email, password: request.password };
         // At the same time, although a locked-out guess then costs a hash: one round trip less for
         // everybody else, and the number of hashes at a time is bounded anyway.
-        let (failures, check) = tokio::join!(
-            self.store.failures(&counter),
+        let (attempt, check) = tokio::join!(
+            Box::pin(self.count_attempt(&counters, started)),
             self.identities.check_password(origin, &credentials),
         );
-        let (failures, check) = (failures?, check?);
-        let now = self.clock.now();
-        if let Some(seconds) = failures.and_then(|failures| failures.wait(self.lockout, now)) {
-            let (tenant, user) = account_of(&check);
-            self.note_failure(origin, &counter, tenant, user, LoginFailure::LockedOut).await?;
-            return Err(Error::LockedOut(seconds));
-        }
+        let attempt = match attempt {
+            Ok(attempt) => attempt,
+            Err(error @ Error::LockedOut(_)) => {
+                let (tenant, user) = account_of(&check?);
+                self.note_failure(origin, &counters.client, tenant, user, LoginFailure::LockedOut)
+                    .await?;
+                return Err(error);
+            }
+            Err(error) => return Err(error),
+        };
         match check {
-            PasswordCheck::Wrong { tenant_id, user_id } => {
+            Ok(PasswordCheck::Wrong { tenant_id, user_id }) => {
                 let reason = LoginFailure::InvalidCredentials;
-                self.note_failure(origin, &counter, tenant_id, user_id, reason).await?;
+                self.note_failure(origin, &counters.client, tenant_id, user_id, reason).await?;
                 Err(Error::InvalidCredentials)
             }
-            PasswordCheck::Right { user } => {
-                self.admit(origin, *user, &counter, failures.is_some(), started).await
+            Ok(PasswordCheck::Right { user }) => {
+                let (admitted, ()) = tokio::join!(
+                    Box::pin(self.admit(origin, *user, &counters.client, started)),
+                    Box::pin(self.take_back_from_account(&attempt)),
+                );
+                if admitted.is_err() {
+                    Box::pin(self.take_back_from_client(&attempt)).await;
+                }
+                admitted
+            }
+            Err(error) => {
+                Box::pin(self.take_back(&attempt)).await;
+                Err(error.into())
             }
         }
     }
 
-    /// The password was right: makes the session, if the account's state allows one.
-    async fn admit(
+    /// Whoever it is has proven it: makes the session, if the account's state allows one.
+    pub(super) async fn admit(
         &self,
         origin: &Origin,
         user: User,
         counter: &str,
-        has_failed: bool,
         started: Timestamp,
     ) -> Result<SignedIn, Error> {
         let refusal = match user.status {
@@ -81,11 +93,10 @@ impl Service {
             self.note_failure(origin, counter, Some(user.tenant_id), Some(user.id), reason).await?;
             return Err(error);
         }
-        // The password has proven the account, and the account names the tenant.
+        // The account is proven, by a password or a provider, and the account names the tenant.
         let tenant = Tenant::of_secret(user.tenant_id);
         let grants = self.authz.grants(origin, tenant, user.id).await?;
-        let cleared = has_failed.then_some(counter);
-        let token = self.create_session(origin, tenant, &user, cleared, started).await?;
+        let token = self.create_session(origin, tenant, &user, started).await?;
         self.issue(token.owner, grants.roles, token.text, Some(user)).await
     }
 
@@ -94,7 +105,6 @@ impl Service {
         origin: &Origin,
         tenant: Tenant,
         user: &User,
-        cleared: Option<&str>,
         started: Timestamp,
     ) -> Result<RefreshToken, Error> {
         let now = self.clock.now();
@@ -115,13 +125,17 @@ impl Service {
             ended: None,
         };
         let data = LoginSucceeded { user_id: user.id, session_id: owner.session };
-        let event = event(now, tenant, &origin.acting_as(user.id), &data);
-        self.store.create_session(tenant, &session, cleared, &[event]).await?;
+        let events = [event(now, tenant, &origin.acting_as(user.id), &data)];
+        let (created, ()) = tokio::join!(
+            self.store.create_session(tenant, &session, &events),
+            Box::pin(self.know_client(origin, &user.email, now)),
+        );
+        created?;
         Ok(token)
     }
 
-    /// Announces a failure and, if it was a guess, counts it, in one write.
-    async fn note_failure(
+    /// Announces a failure.
+    pub(super) async fn note_failure(
         &self,
         origin: &Origin,
         counter: &str,
@@ -133,8 +147,7 @@ impl Service {
         let tenant = Tenant::of_address(tenant.unwrap_or(PLATFORM_TENANT));
         let now = self.clock.now();
         let event = event(now, tenant, origin, &LoginFailed { user_id: user, reason });
-        let is_counted = reason == LoginFailure::InvalidCredentials;
-        Ok(self.store.add_failure(counter, is_counted, now, &[event]).await?)
+        Ok(self.store.announce_refusal(counter, now, event).await?)
     }
 }
 

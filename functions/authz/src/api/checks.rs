@@ -43,6 +43,8 @@ pub(super) struct PermissionChecks {
 enum ReasonKind {
     /// A role of the user holds the permission.
     Role,
+    /// The scopes of the service client or API key that asks about itself.
+    Scope,
     /// Nothing allows it.
     None,
 }
@@ -72,9 +74,12 @@ pub(super) struct PermissionDecisions {
 
 impl From<Verdict> for PermissionDecision {
     fn from(verdict: Verdict) -> Self {
-        let Verdict { role } = verdict;
-        let kind = if role.is_some() { ReasonKind::Role } else { ReasonKind::None };
-        Self { allowed: role.is_some(), reason: Reason { kind, role } }
+        let (allowed, kind, role) = match verdict {
+            Verdict::ByRole(role) => (true, ReasonKind::Role, Some(role)),
+            Verdict::ByScope => (true, ReasonKind::Scope, None),
+            Verdict::No => (false, ReasonKind::None, None),
+        };
+        Self { allowed, reason: Reason { kind, role } }
     }
 }
 

@@ -7,6 +7,7 @@ use kernel::{
     etag::{IfMatch, IfNoneMatch, Versioned},
     http::{JsonBody, PathParams, QueryParams},
     id::RoleId,
+    idempotency::NewId,
     page::Page,
     problem::Problem,
 };
@@ -68,9 +69,10 @@ pub(super) async fn list_roles(
 pub(super) async fn create_role(
     State(api): State<Api>,
     caller: Caller,
+    NewId(id): NewId<RoleId>,
     JsonBody(body): JsonBody<CreateRole>,
 ) -> Result<impl IntoResponse, Problem> {
-    let role = RoleView::from(api.service.create_role(&caller, body.parse()?).await?);
+    let role = RoleView::from(api.service.create_role(&caller, id, body.parse()?).await?);
     let location = [(header::LOCATION, format!("/api/v1/roles/{}", role.id))];
     Ok((location, Versioned::created(role.version, role)))
 }

@@ -5,7 +5,10 @@ use std::{
 
 use contracts::{authz::RoleRef, generated::permissions::AUTHZ_CHECK};
 use futures_util::future::try_join_all;
-use kernel::{caller::Caller, id::UserId};
+use kernel::{
+    caller::{Caller, Credential},
+    id::UserId,
+};
 
 use super::Service;
 use crate::{error::Error, role::Role};
@@ -18,11 +21,14 @@ pub struct Question {
     pub permission: &'static str,
 }
 
-/// The answer: yes by a role, or no.
+/// The answer.
 #[derive(Debug, Clone)]
-pub struct Verdict {
+pub enum Verdict {
     /// The first of the user's roles that holds the permission.
-    pub role: Option<RoleRef>,
+    ByRole(RoleRef),
+    /// A service client's or API key's own scopes.
+    ByScope,
+    No,
 }
 
 impl Service {
@@ -36,9 +42,14 @@ impl Service {
         questions: &[Question],
     ) -> Result<Vec<Verdict>, Error> {
         let about = |question: &Question| question.user.unwrap_or(caller.user);
-        let users: BTreeSet<UserId> = questions.iter().map(about).collect();
+        let mut users: BTreeSet<UserId> = questions.iter().map(about).collect();
         if users.iter().any(|user| *user != caller.user) && !caller.may(AUTHZ_CHECK) {
             return Err(Error::NotAboutCaller);
+        }
+        // What a client or key may, roles do not say.
+        let has_scopes = caller.credential != Credential::Session;
+        if has_scopes {
+            users.remove(&caller.user);
         }
         let lookups = users.into_iter().map(async |user| {
             let roles = self.find_roles_of(caller, user).await?;
@@ -46,10 +57,14 @@ impl Service {
         });
         let roles: BTreeMap<UserId, Vec<Role>> = try_join_all(lookups).await?.into_iter().collect();
         let verdicts = questions.iter().map(|question| {
+            if has_scopes && about(question) == caller.user {
+                let is_held = caller.may(question.permission);
+                return if is_held { Verdict::ByScope } else { Verdict::No };
+            }
             let roles = roles.get(&about(question)).into_iter().flatten();
             let mut granting =
                 roles.filter(|role| role.permissions().contains(question.permission));
-            Verdict { role: granting.next().map(Role::reference) }
+            granting.next().map_or(Verdict::No, |role| Verdict::ByRole(role.reference()))
         });
         Ok(verdicts.collect())
     }

@@ -76,21 +76,35 @@ impl Service {
         Ok((page, position.map(|position| RolePosition::Custom(Some(position)))))
     }
 
+    /// Creates a role with this id. When there is one, then it was made by an earlier attempt at the same
+    /// request, whose answer got lost.
+    ///
     /// # Errors
     /// `NameTaken`, `Escalation`
-    pub async fn create_role(&self, caller: &Caller, new: NewRole) -> Result<Role, Error> {
+    pub async fn create_role(
+        &self,
+        caller: &Caller,
+        id: RoleId,
+        new: NewRole,
+    ) -> Result<Role, Error> {
         rules::check_creation(&authority_of(caller), &new.permissions)?;
         if new.name.is_system_role() {
             return Err(Error::NameTaken);
         }
-        let role = CustomRole::new(new, self.clock.now());
+        let role = CustomRole::new(id, new, self.clock.now());
         let created = RoleCreated {
             role_id: role.id,
             name: role.name.as_str().to_owned(),
             permissions: role.permissions.to_strings(),
         };
         let events = [self.event(caller.tenant, &caller.origin, &created)];
-        self.store.create_role(caller.tenant, &role, &events).await?;
+        let role = match self.store.create_role(caller.tenant, &role, &events).await {
+            Ok(()) => role,
+            Err(refusal @ (Error::NameTaken | Error::Contended)) => {
+                self.store.find_role(caller.tenant, id).await?.ok_or(refusal)?
+            }
+            Err(error) => return Err(error),
+        };
         Ok(Role::Custom(Arc::new(role)))
     }
 

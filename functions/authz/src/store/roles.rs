@@ -80,7 +80,7 @@ impl Store {
     }
 
     /// # Errors
-    /// `NameTaken`
+    /// `NameTaken`; `Contended` when there is a role with the id.
     pub async fn create_role(
         &self,
         tenant: Tenant,
@@ -93,6 +93,7 @@ impl Store {
             .announce(events);
         match self.table.write_all(vec![take_name(tenant, role), item]).await {
             Err(StoreError::Condition(0)) => Err(Error::NameTaken),
+            Err(StoreError::Condition(1)) => Err(Error::Contended),
             outcome => Ok(outcome?),
         }
     }

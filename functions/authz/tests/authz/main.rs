@@ -6,6 +6,7 @@ mod checks;
 mod management;
 mod properties;
 mod ranks;
+mod repeats;
 mod role_changes;
 mod roles;
 mod standing;

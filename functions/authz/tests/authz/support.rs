@@ -11,13 +11,14 @@ use kernel::{
     secret::Key,
 };
 use serde_json::{Value, json};
-use testkit::{Answer, App, Person, TestStore};
+use testkit::{Answer, App, MortalRecords, Person, TestStore};
 
 /// The service on a store of its own.
 pub struct Service {
     pub store: TestStore,
     pub app: App,
     pub clock: ManualClock,
+    pub records: Arc<MortalRecords>,
 }
 
 pub async fn open() -> Service {
@@ -28,16 +29,29 @@ pub async fn open_with(sources: &Sources) -> Service {
     let store = TestStore::open().await;
     let start: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
     let clock = ManualClock::at(start);
-    let app = instance(&store, sources, &clock).await;
-    Service { store, app, clock }
+    let records = MortalRecords::new(store.table("authz").await);
+    let app = instance_with(&store, &records, sources, &clock).await;
+    Service { store, app, clock, records }
 }
 
 /// Another instance of the service on the same table.
 pub async fn instance(store: &TestStore, sources: &Sources, clock: &ManualClock) -> App {
+    let records = MortalRecords::new(store.table("authz").await);
+    instance_with(store, &records, sources, clock).await
+}
+
+/// An instance that remembers requests with keys in these records.
+pub async fn instance_with(
+    store: &TestStore,
+    records: &Arc<MortalRecords>,
+    sources: &Sources,
+    clock: &ManualClock,
+) -> App {
     let ports = authz::Ports {
         table: store.table("authz").await,
         clock: Arc::new(clock.clone()),
         cursors: Cursors::new(Key::from_bytes([7; 32])),
+        idempotency: records.idempotency(clock),
     };
     App::new(&authz::module(sources, ports).unwrap())
 }

@@ -7,6 +7,7 @@ use kernel::{
     caller::Caller,
     http::{PathParams, QueryParams},
     id::{ImportId, UserId},
+    idempotency::NewId,
     page::{Limit, Page},
     problem::{MALFORMED, Problem, UNSUPPORTED_MEDIA_TYPE},
 };
@@ -97,6 +98,7 @@ pub struct ListImportLinesQuery {
 pub(super) async fn import_users(
     State(service): State<Arc<Service>>,
     caller: Caller,
+    NewId(id): NewId<ImportId>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<impl IntoResponse, Problem> {
@@ -108,7 +110,7 @@ pub(super) async fn import_users(
     }
     let text =
         std::str::from_utf8(&body).map_err(|_| MALFORMED.problem("the body is not UTF-8"))?;
-    let import = UserImport::from(service.start_import(&caller, text).await?);
+    let import = UserImport::from(service.start_import(&caller, id, text).await?);
     let location = [(header::LOCATION, format!("/api/v1/users/imports/{}", import.id))];
     Ok((StatusCode::ACCEPTED, location, Json(import)))
 }

@@ -8,6 +8,7 @@ use kernel::{
     etag::{IfMatch, IfNoneMatch, Versioned},
     http::{JsonBody, PathParams, QueryParams},
     id::UserId,
+    idempotency::NewId,
     page::Page,
     problem::Problem,
 };
@@ -59,9 +60,10 @@ pub(super) async fn list_users(
 pub(super) async fn create_user(
     State(service): State<Arc<Service>>,
     caller: Caller,
+    NewId(id): NewId<UserId>,
     JsonBody(body): JsonBody<CreateUser>,
 ) -> Result<impl IntoResponse, Problem> {
-    let account = service.create_user(&caller, body.parse(service.policy())?).await?;
+    let account = service.create_user(&caller, id, body.parse(service.policy())?).await?;
     let location = [(header::LOCATION, format!("/api/v1/users/{}", account.id))];
     Ok((location, Versioned::created(account.version, account.view())))
 }

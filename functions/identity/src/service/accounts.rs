@@ -33,6 +33,16 @@ pub struct NewAccount {
     pub profile: Profile,
 }
 
+/// An account that is to be stored as pending.
+#[derive(Debug)]
+pub(super) struct NewPending {
+    pub id: UserId,
+    pub email: Email,
+    pub profile: Profile,
+    pub password_hash: Option<PasswordHash>,
+    pub is_self_registered: bool,
+}
+
 /// Which page of which users.
 #[derive(Debug)]
 pub struct ListUsers {
@@ -42,9 +52,15 @@ pub struct ListUsers {
 }
 
 impl Service {
-    /// Creates a user in the caller's tenant, whose address is yet to be proven.
-    pub async fn create_user(&self, caller: &Caller, new: NewAccount) -> Result<Account, Error> {
-        let hash = match &new.password {
+    /// Creates a user with this id in the caller's tenant, whose address is yet to be proven. When there
+    /// is one, then it was made by an earlier attempt at the same request, whose answer got lost.
+    pub async fn create_user(
+        &self,
+        caller: &Caller,
+        id: UserId,
+        new: NewAccount,
+    ) -> Result<Account, Error> {
+        let password_hash = match &new.password {
             Some(password) => {
                 self.refuse_breached(password, "/password").await?;
                 Some(self.hasher.hash(password).await?)
@@ -52,7 +68,14 @@ impl Service {
             None => None,
         };
         let NewAccount { email, password: _, profile } = new;
-        self.add_pending(&caller.origin, caller.tenant, email, profile, hash, false).await
+        let new = NewPending { id, email, profile, password_hash, is_self_registered: false };
+        match self.add_pending(&caller.origin, caller.tenant, new).await {
+            Err(refusal @ (Error::EmailTaken | Error::UsernameTaken | Error::Contended)) => {
+                let made = self.store.find(caller.tenant, id).await?;
+                made.filter(|account| !account.is_deleted()).ok_or(refusal)
+            }
+            outcome => outcome,
+        }
     }
 
     /// Stores a pending account, and announces it with the link that proves its address.
@@ -60,13 +83,11 @@ impl Service {
         &self,
         origin: &Origin,
         tenant: Tenant,
-        email: Email,
-        profile: Profile,
-        hash: Option<PasswordHash>,
-        is_self_registered: bool,
+        new: NewPending,
     ) -> Result<Account, Error> {
+        let NewPending { id, email, profile, password_hash, is_self_registered } = new;
         let now = self.clock.now();
-        let account = Account::pending(tenant.id(), UserId::new(), email, profile, now);
+        let account = Account::pending(tenant.id(), id, email, profile, now);
         let link = self.links.issue(Purpose::Verification, now);
         let created = UserCreated {
             user_id: account.id,
@@ -77,7 +98,7 @@ impl Service {
         let event = self.event(tenant, origin, &created);
         let new = NewUser {
             account: &account,
-            password_hash: hash.as_ref(),
+            password_hash: password_hash.as_ref(),
             is_self_registered,
             link: Some(&link),
         };
@@ -102,26 +123,33 @@ impl Service {
         } else {
             self.hasher.hash(&password).await?
         };
-        let mut account = Account::pending(tenant.id(), user, email, profile, self.clock.now());
+        let account = Account::pending(tenant.id(), user, email, profile, self.clock.now());
+        self.add_verified(origin, tenant, account, Some(&hash)).await
+    }
+
+    /// Stores an account whose address needs no proof, unless the id has one.
+    pub(super) async fn add_verified(
+        &self,
+        origin: &Origin,
+        tenant: Tenant,
+        mut account: Account,
+        password_hash: Option<&PasswordHash>,
+    ) -> Result<Account, Error> {
         account.verify();
         let created = UserCreated {
-            user_id: user,
+            user_id: account.id,
             status: account.status,
             verification_nonce: None,
             personal: account.contact(),
         };
         let event = self.event(tenant, origin, &created);
-        let new = NewUser {
-            account: &account,
-            password_hash: Some(&hash),
-            is_self_registered: false,
-            link: None,
-        };
+        let new =
+            NewUser { account: &account, password_hash, is_self_registered: false, link: None };
         match self.store.create(tenant, new, &[event]).await {
             Ok(()) => Ok(account),
             // Somebody else ensured the same at the same time, which also takes the address.
             Err(SaveError::Conflict(Conflict::Exists | Conflict::EmailTaken)) => {
-                self.store.find(tenant, user).await?.ok_or(Error::EmailTaken)
+                self.store.find(tenant, account.id).await?.ok_or(Error::EmailTaken)
             }
             Err(error) => Err(error.into()),
         }

@@ -53,6 +53,7 @@ impl Service {
         if account.has_just_moved(now) {
             return Err(Error::EmailChangedRecently);
         }
+        self.count_request_for(new).await?;
         let owner = self.find_sign_in(new).await?;
         let change = self.links.issue_for_address(Purpose::EmailChange, new, now);
         let undo = self.links.issue_for_address(Purpose::EmailRevert, &account.email, now);

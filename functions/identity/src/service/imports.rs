@@ -29,19 +29,28 @@ const AT_ONCE: usize = 10;
 /// An import is stored whole, with an event for each of its chunks; each event has one chunk worked off.
 /// Events come again after a crash: a line makes the same user every time, and a chunk counts once.
 impl Service {
-    /// Takes users in, to be made soon.
-    pub async fn start_import(&self, caller: &Caller, body: &str) -> Result<Import, Error> {
+    /// Takes users in, to be made soon by the import with this id. When there is one, then an earlier
+    /// attempt at the same request has started it, whose answer got lost.
+    pub async fn start_import(
+        &self,
+        caller: &Caller,
+        id: ImportId,
+        body: &str,
+    ) -> Result<Import, Error> {
         let chunks = import::split(body).map_err(|invalid| invalid.at(""))?;
         let lines = chunks.iter().flat_map(|chunk| &chunk.open).map(Vec::len).sum::<usize>();
         let total = u32::try_from(lines).unwrap_or(u32::MAX);
         let permissions = caller.permissions.clone();
-        let import = Import::new(caller.user, permissions, total, self.clock.now());
+        let import = Import::new(id, caller.user, permissions, total, self.clock.now());
         let announced = chunks.iter().map(|chunk| {
             let requested = UserImportRequested { import_id: import.id, chunk: chunk.number };
             (chunk, self.event(caller.tenant, &caller.origin, &requested))
         });
-        self.store.create_import(caller.tenant, &import, announced).await?;
-        Ok(import)
+        match self.store.create_import(caller.tenant, &import, announced).await {
+            Ok(()) => Ok(import),
+            Err(SaveError::Conflict(Conflict::Exists)) => self.find_import(caller.tenant, id).await,
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// How far an import is.

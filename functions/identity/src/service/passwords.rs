@@ -122,6 +122,7 @@ impl Service {
         origin: &Origin,
         email: &Email,
     ) -> Result<(), Error> {
+        self.count_request_for(email).await?;
         let found = self.find_sign_in(email).await?.map(|sign_in| sign_in.account);
         let addressee = Addressee::of(found.filter(may_reset));
         let link = self.links.issue(Purpose::Reset, self.clock.now());

@@ -82,6 +82,7 @@ impl Service {
     /// Has a verification link mailed again, if there is a pending account. The answer and the work
     /// are the same if not.
     pub async fn resend_verification(&self, origin: &Origin, email: &Email) -> Result<(), Error> {
+        self.count_request_for(email).await?;
         let found = self.find_sign_in(email).await?;
         let found = found.filter(|sign_in| sign_in.account.status == UserStatus::Pending);
         let is_contested = found.as_ref().is_some_and(SignIn::is_contested);

@@ -1,25 +1,27 @@
 use aws::{Key, StoreError, Write};
 use kernel::{caller::Tenant, event::Envelope, id::ImportId};
 
-use super::Store;
+use super::{Conflict, SaveError, Store, transaction::Transaction};
 use crate::import::{Chunk, Import, LineOutcome};
 
 impl Store {
-    /// Stores an import with all of its chunks, each of which announces its event.
+    /// Stores an import with all of its chunks, each of which announces its event. Fails with
+    /// [`Conflict::Exists`] when that was done.
     pub async fn create_import(
         &self,
         tenant: Tenant,
         import: &Import,
         chunks: impl Iterator<Item = (&Chunk, Envelope)>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), SaveError> {
         let record = Write::put(import_key(tenant, import.id), import).if_absent();
-        let mut writes = vec![record.expires(import.expires_at)];
-        writes.extend(chunks.map(|(chunk, event)| {
+        let mut transaction = Transaction::default();
+        transaction.guarded(record.expires(import.expires_at), Conflict::Exists);
+        transaction.extend(chunks.map(|(chunk, event)| {
             Write::put(chunk_key(tenant, import.id, chunk.number), chunk)
                 .expires(import.expires_at)
                 .announce(&[event])
         }));
-        self.table.write_all(writes).await
+        transaction.commit(&self.table).await
     }
 
     /// The import, expired as it may be.

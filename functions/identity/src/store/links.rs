@@ -31,7 +31,8 @@ impl Store {
     }
 
     /// Stores the link of one more registration with an address that nobody has proven, and announces
-    /// that it is to be mailed. Fails with [`Conflict::EmailTaken`] when somebody has meanwhile.
+    /// that it is to be mailed. Fails with [`Conflict::EmailTaken`] when somebody has meanwhile, with
+    /// [`Conflict::Exists`] when this very link is stored.
     pub async fn add_registration(
         &self,
         tenant: Tenant,
@@ -43,10 +44,12 @@ impl Store {
             .add("registrations", 1)
             .when("#account.#status = :pending")
             .value(":pending", &UserStatus::Pending);
-        let token = put_beside(tenant, owner.account.id, link);
+        let token = put_beside(tenant, owner.account.id, link)
+            .announce(std::slice::from_ref(event))
+            .if_absent();
         let mut transaction = Transaction::default();
         transaction.guarded(counted, Conflict::EmailTaken);
-        transaction.add(token.announce(std::slice::from_ref(event)));
+        transaction.guarded(token, Conflict::Exists);
         transaction.commit(&self.table).await
     }
 

@@ -11,7 +11,7 @@ pub enum Conflict {
     EmailTaken,
     /// Another account of the tenant has the username.
     UsernameTaken,
-    /// An account has the id already.
+    /// What is to be made is there already: an account with the id, the link of a registration.
     Exists,
     /// The account has changed since it was read.
     Stale,

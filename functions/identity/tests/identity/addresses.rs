@@ -1,7 +1,7 @@
 //! Another e-mail address for an account: by whom, to what, and how it is taken back.
 
 use jiff::SignedDuration;
-use kernel::{id::TenantId, origin::ActorKind};
+use kernel::{caller::Credential, id::TenantId, origin::ActorKind};
 use serde_json::{Value, json};
 use testkit::{Answer, Person};
 
@@ -251,4 +251,51 @@ async fn links_that_change_an_address_are_good_for_nothing_else() {
     world.follow("revert", &revert).await.expect_problem(422, "user.link_invalid");
     world.app.delete(&admin().of_tenant(tenant), &path_of(&user, "")).await.expect(204);
     world.follow("revert", &revert).await.expect_problem(422, "user.link_invalid");
+}
+
+#[tokio::test]
+async fn wishes_for_an_address_count_with_all_mails_that_are_asked_for_there() {
+    let world = World::limited().await;
+    let user = world.active(TenantId::new(), OLD).await;
+    for n in 0..10 {
+        let from = Person::anonymous().at(&format!("198.51.100.{n}"));
+        let body = json!({ "email": NEW });
+        world.app.post(&from, "/api/v1/users/password-reset", &body).await.expect(202);
+    }
+    // Whoever does not know the password does not learn how often others have asked.
+    let wrong = world.ask_for_address(&user, NEW, OTHER_PASSWORD).await;
+    wrong.expect_problem(403, "auth.wrong_password");
+    let problem = world.ask_for_address(&user, NEW, PASSWORD).await;
+    let problem = problem.expect_problem(429, "request.throttled");
+    assert_eq!(problem["violated-policies"], json!(["reset-account"]));
+}
+
+#[tokio::test]
+async fn guesses_at_the_password_count_as_guesses_at_a_sign_in() {
+    let world = World::limited().await;
+    let user = world.active(TenantId::new(), OLD).await;
+    let mut throttled = None;
+    for _ in 0..100 {
+        let answer = world.ask_for_address(&user, NEW, OTHER_PASSWORD).await;
+        if answer.status == 429 {
+            throttled = Some(answer.expect_problem(429, "request.throttled"));
+            break;
+        }
+        answer.expect_problem(403, "auth.wrong_password");
+    }
+    assert_eq!(throttled.unwrap()["violated-policies"], json!(["sign-in"]));
+}
+
+#[tokio::test]
+async fn no_program_moves_a_persons_account() {
+    let world = World::open().await;
+    let user = world.active(TenantId::new(), OLD).await;
+    let body = json!({ "new_email": NEW, "password": PASSWORD });
+    for credential in [Credential::ApiKey, Credential::Client] {
+        let program = person(&user).by(credential);
+        let refused = world.app.post(&program, "/api/v1/users/me/email", &body).await;
+        refused.expect_problem(403, "auth.session_required");
+    }
+    world.deliver().await;
+    assert!(world.mailbox.to(NEW).is_empty());
 }

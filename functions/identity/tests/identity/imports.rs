@@ -7,7 +7,7 @@ use testkit::{Answer, Person};
 use crate::common::{PASSWORD, World, admin};
 
 const PATH: &str = "/api/v1/users/import";
-const JSON_LINES: &str = "application/x-ndjson";
+const JSON_LINES: (&str, &str) = ("content-type", "application/x-ndjson");
 /// Of `correctbatteryhorsestapler`.
 const BCRYPT: &str = "$2y$04$EGdrhbKUv8Oc9vGiXX0HQOxSg445d458Muh7DAHskb6QbtCvdxcie";
 /// Of `password`.
@@ -17,7 +17,7 @@ const ARGON2: &str =
 impl World {
     async fn import(&self, person: &Person, lines: &[Value]) -> Value {
         let text: Vec<_> = lines.iter().map(Value::to_string).collect();
-        self.app.post_text(person, PATH, JSON_LINES, &text.join("\n")).await.expect(202)
+        self.app.post_text(person, PATH, &text.join("\n"), &[JSON_LINES]).await.expect(202)
     }
 
     /// How far an import is, and what came of its lines.
@@ -101,7 +101,7 @@ async fn each_line_is_reported_and_a_wrong_one_does_not_keep_the_others() {
         })
         .to_string(),
     ];
-    let answer = world.app.post_text(&admin, PATH, JSON_LINES, &text.join("\n")).await;
+    let answer = world.app.post_text(&admin, PATH, &text.join("\n"), &[JSON_LINES]).await;
     let import = answer.expect(202);
     let (state, report) = world.import_report(&admin, &import).await;
     assert_eq!((&state["status"], counts(&state)), (&json!("running"), [0, 0, 0]));
@@ -202,17 +202,17 @@ async fn an_import_belongs_to_its_tenant() {
 async fn what_is_no_import_is_refused_at_once() {
     let world = World::open().await;
     let send = async |kind: &str, text: &str| -> Answer {
-        world.app.post_text(&admin(), PATH, kind, text).await
+        world.app.post_text(&admin(), PATH, text, &[("content-type", kind)]).await
     };
     let one = line("grace@example.org").to_string();
     for kind in ["application/json", "text/plain", ""] {
         send(kind, &one).await.expect_problem(415, "request.unsupported_media_type");
     }
     for text in ["", "\n \n", &"{}\n".repeat(5_001)] {
-        send(JSON_LINES, text).await.expect_invalid(&[""]);
+        send(JSON_LINES.1, text).await.expect_invalid(&[""]);
     }
     let huge = "x".repeat(1024 * 1024 + 1);
-    send(JSON_LINES, &huge).await.expect_problem(413, "request.too_large");
+    send(JSON_LINES.1, &huge).await.expect_problem(413, "request.too_large");
     let without = Person::with(&["user.create"]);
     let answer = world.app.call(&without, Method::POST, PATH, None, &[]).await;
     answer.expect_problem(403, "auth.forbidden");

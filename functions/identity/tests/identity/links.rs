@@ -201,3 +201,25 @@ async fn no_reset_for_the_unknown_the_suspended_and_the_deleted() {
     assert!(world.deliver().await.is_empty());
     world.confirm_reset(&token, OTHER_PASSWORD).await.expect_problem(422, "user.link_invalid");
 }
+
+#[tokio::test]
+async fn mails_for_one_account_are_limited_wherever_they_are_asked_for() {
+    let world = World::limited().await;
+    let path = "/api/v1/users/password-reset";
+    // Whether or not the address has an account.
+    world.active(TenantId::new(), "ada@example.org").await;
+    for email in ["ada@example.org", "nobody@example.org"] {
+        let ask = async |n: usize, email: &str| {
+            let from = Person::anonymous().at(&format!("198.51.100.{n}"));
+            world.app.post(&from, path, &json!({ "email": email })).await
+        };
+        for n in 0..10 {
+            ask(n, email).await.expect(202);
+        }
+        let problem = ask(10, &email.to_uppercase()).await;
+        let problem = problem.expect_problem(429, "request.throttled");
+        assert_eq!(problem["violated-policies"], json!(["reset-account"]));
+        // Another way to the same inbox.
+        world.resend(email).await.expect_problem(429, "request.throttled");
+    }
+}

@@ -50,8 +50,8 @@ async fn no_event_has_personal_data_outside_its_place() {
         world.app.post(&admin, &path_of(&user, step), &json!({})).await.expect(200);
     }
     let line = r#"{"email": "masetto@example.org", "first_name": "Masetto"}"#;
-    let kind = "application/x-ndjson";
-    world.app.post_text(&admin, "/api/v1/users/import", kind, line).await.expect(202);
+    let kind = [("content-type", "application/x-ndjson")];
+    world.app.post_text(&admin, "/api/v1/users/import", line, &kind).await.expect(202);
     world.deliver().await;
     world.app.delete(&admin, &path_of(&user, "")).await.expect(204);
 

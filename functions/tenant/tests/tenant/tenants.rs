@@ -140,3 +140,14 @@ async fn internal_routes_do_not_exist_for_the_gateway() {
         app.get(&anybody, &path).await.expect_problem(404, "request.not_found");
     }
 }
+
+#[tokio::test]
+async fn other_services_find_a_tenant_by_slug_though_it_takes_no_registrations() {
+    let (_store, app) = open().await;
+    let own = ensure(&app, TenantId::new(), "Own", "own").await.expect(200);
+    assert_eq!(get_internal(&app, "slugs/own").await, own);
+    assert_eq!(get_internal(&app, "registration/own").await, Value::Null);
+    for slug in ["unknown", "No", "a%00b"] {
+        assert_eq!(get_internal(&app, &format!("slugs/{slug}")).await, Value::Null);
+    }
+}

@@ -4,7 +4,9 @@ use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
     operation::{
-        delete_item::DeleteItemError, put_item::PutItemError, update_item::UpdateItemError,
+        delete_item::DeleteItemError,
+        put_item::PutItemError,
+        update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
     },
     types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update},
 };
@@ -95,6 +97,19 @@ impl Write {
                 self.values.insert(format!(":{name}"), value);
             }
             Kind::Delete | Kind::Check => unreachable!("a delete or check sets nothing"),
+        }
+        self
+    }
+
+    /// Sets an attribute to what another one has, or to the value if that is not there. Only for updates.
+    #[must_use]
+    pub fn set_as(mut self, name: &str, other: &str, value: &impl Serialize) -> Self {
+        if let Kind::Update { set, .. } = &mut self.kind {
+            set.push(format!("#{name} = if_not_exists(#{other}, :{name})"));
+            for name in [name, other] {
+                self.names.insert(format!("#{name}"), name.to_owned());
+            }
+            self.values.insert(format!(":{name}"), attribute(value));
         }
         self
     }
@@ -225,15 +240,7 @@ impl Write {
                 request.send().await?;
             }
             Kind::Update { .. } => {
-                let request = client
-                    .update_item()
-                    .table_name(table)
-                    .set_key(Some(self.key.attributes()))
-                    .update_expression(self.update_expression())
-                    .set_condition_expression(condition)
-                    .set_expression_attribute_names(names)
-                    .set_expression_attribute_values(values);
-                request.send().await?;
+                self.update_request(client, table).send().await?;
             }
             Kind::Delete => {
                 let request = client
@@ -248,6 +255,19 @@ impl Write {
             Kind::Check => unreachable!("a check is part of a transaction"),
         }
         Ok(())
+    }
+
+    /// The request of an update.
+    pub(super) fn update_request(self, client: &Client, table: &str) -> UpdateItemFluentBuilder {
+        let (names, values) = self.expression_parts();
+        client
+            .update_item()
+            .table_name(table)
+            .set_key(Some(self.key.attributes()))
+            .update_expression(self.update_expression())
+            .set_condition_expression(self.condition())
+            .set_expression_attribute_names(names)
+            .set_expression_attribute_values(values)
     }
 
     pub(super) fn transact_item(self, table: &str) -> TransactWriteItem {

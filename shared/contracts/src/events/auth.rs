@@ -1,6 +1,6 @@
 use kernel::{
     event::EventData,
-    id::{SessionId, UserId},
+    id::{IdentityId, ProviderId, SessionId, UserId},
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,8 @@ pub enum LoginFailure {
     Suspended,
     /// Too many wrong passwords just before.
     LockedOut,
+    /// What an identity provider said was not enough, or not to be believed.
+    Federation,
 }
 
 /// A sign-in was refused.
@@ -52,6 +54,8 @@ pub enum RevocationReason {
     /// All of the user's sessions were ended by the user.
     LogoutAll,
     PasswordChanged,
+    /// A service client handed in one of its tokens, as one that was found or is not needed.
+    ByClient,
     /// A spent refresh token came back.
     TokenReuse,
     UserSuspended,
@@ -94,6 +98,51 @@ pub struct PasswordResetRequested {
     /// Names the link to mail.
     pub nonce: String,
     pub personal: Contact,
+}
+
+/// An identity provider was set up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderCreated {
+    pub provider_id: ProviderId,
+    pub slug: String,
+    pub preset: String,
+    pub issuer: String,
+}
+
+/// An identity provider changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderUpdated {
+    pub provider_id: ProviderId,
+    /// Names of the fields that changed.
+    pub changed: Vec<String>,
+}
+
+/// An identity provider was removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderDeleted {
+    pub provider_id: ProviderId,
+    pub slug: String,
+}
+
+/// An account can be signed in to by an identity provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityLinked {
+    pub user_id: UserId,
+    pub identity_id: IdentityId,
+    pub provider_id: ProviderId,
+}
+
+/// An account cannot be signed in to by an identity provider any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentityUnlinked {
+    pub user_id: UserId,
+    pub identity_id: IdentityId,
+    pub provider_id: ProviderId,
 }
 
 impl EventData for LoginSucceeded {
@@ -156,5 +205,50 @@ impl EventData for PasswordResetRequested {
 
     fn subject_id(&self) -> String {
         self.user_id.to_string()
+    }
+}
+
+impl EventData for ProviderCreated {
+    const TYPE: &'static str = "platform.auth.provider_created";
+    const RESOURCE: &'static str = "provider";
+
+    fn subject_id(&self) -> String {
+        self.provider_id.to_string()
+    }
+}
+
+impl EventData for ProviderUpdated {
+    const TYPE: &'static str = "platform.auth.provider_updated";
+    const RESOURCE: &'static str = "provider";
+
+    fn subject_id(&self) -> String {
+        self.provider_id.to_string()
+    }
+}
+
+impl EventData for ProviderDeleted {
+    const TYPE: &'static str = "platform.auth.provider_deleted";
+    const RESOURCE: &'static str = "provider";
+
+    fn subject_id(&self) -> String {
+        self.provider_id.to_string()
+    }
+}
+
+impl EventData for IdentityLinked {
+    const TYPE: &'static str = "platform.auth.identity_linked";
+    const RESOURCE: &'static str = "identity";
+
+    fn subject_id(&self) -> String {
+        self.identity_id.to_string()
+    }
+}
+
+impl EventData for IdentityUnlinked {
+    const TYPE: &'static str = "platform.auth.identity_unlinked";
+    const RESOURCE: &'static str = "identity";
+
+    fn subject_id(&self) -> String {
+        self.identity_id.to_string()
     }
 }

@@ -13,6 +13,32 @@ pub const AUDIT_LOG_READ: &str = "audit.log.read";
 /// Prove that the audit log is unchanged.
 pub const AUDIT_LOG_VERIFY: &str = "audit.log.verify";
 
+// auth
+
+/// Set up identity providers, and so decide who signs in as whom.
+pub const AUTH_PROVIDER_CREATE: &str = "auth.provider.create";
+
+/// See the identity providers.
+pub const AUTH_PROVIDER_READ: &str = "auth.provider.read";
+
+/// Change identity providers, and so decide who signs in as whom.
+pub const AUTH_PROVIDER_UPDATE: &str = "auth.provider.update";
+
+/// Remove identity providers.
+pub const AUTH_PROVIDER_DELETE: &str = "auth.provider.delete";
+
+/// Create service clients.
+pub const AUTH_CLIENT_CREATE: &str = "auth.client.create";
+
+/// See service clients.
+pub const AUTH_CLIENT_READ: &str = "auth.client.read";
+
+/// Change service clients and give them new secrets.
+pub const AUTH_CLIENT_UPDATE: &str = "auth.client.update";
+
+/// Delete service clients.
+pub const AUTH_CLIENT_DELETE: &str = "auth.client.delete";
+
 // authz
 
 /// Create roles.
@@ -66,6 +92,14 @@ pub const TENANT_UPDATE: &str = "tenant.update";
 pub const ALL: &[Permission] = &[
     Permission { code: AUDIT_LOG_READ, description: "Read the audit log.", module: "audit", roles: &["admin"] },
     Permission { code: AUDIT_LOG_VERIFY, description: "Prove that the audit log is unchanged.", module: "audit", roles: &["admin"] },
+    Permission { code: AUTH_PROVIDER_CREATE, description: "Set up identity providers, and so decide who signs in as whom.", module: "auth", roles: &[] },
+    Permission { code: AUTH_PROVIDER_READ, description: "See the identity providers.", module: "auth", roles: &["admin"] },
+    Permission { code: AUTH_PROVIDER_UPDATE, description: "Change identity providers, and so decide who signs in as whom.", module: "auth", roles: &[] },
+    Permission { code: AUTH_PROVIDER_DELETE, description: "Remove identity providers.", module: "auth", roles: &[] },
+    Permission { code: AUTH_CLIENT_CREATE, description: "Create service clients.", module: "auth", roles: &["admin"] },
+    Permission { code: AUTH_CLIENT_READ, description: "See service clients.", module: "auth", roles: &["admin"] },
+    Permission { code: AUTH_CLIENT_UPDATE, description: "Change service clients and give them new secrets.", module: "auth", roles: &["admin"] },
+    Permission { code: AUTH_CLIENT_DELETE, description: "Delete service clients.", module: "auth", roles: &["admin"] },
     Permission { code: ROLE_CREATE, description: "Create roles.", module: "authz", roles: &["admin"] },
     Permission { code: ROLE_READ, description: "See roles and permissions.", module: "authz", roles: &["admin", "member", "viewer"] },
     Permission { code: ROLE_UPDATE, description: "Change roles and their permissions.", module: "authz", roles: &["admin"] },

@@ -14,7 +14,7 @@ use tracing::Instrument;
 
 use super::Internal;
 use crate::{
-    caller::Gateway,
+    caller::{AuthorizerContext, Gateway},
     fault::{self, Fault},
     origin::{Actor, ActorKind, Origin},
     problem::{self, Pending},
@@ -117,7 +117,7 @@ fn origin_of(request: &Request) -> Origin {
             .filter(|value| is_traceparent(value))
             .map(ToOwned::to_owned),
         actor: Actor {
-            kind: if signed_in.is_some() { ActorKind::User } else { ActorKind::Anonymous },
+            kind: signed_in.map_or(ActorKind::Anonymous, AuthorizerContext::actor_kind),
             id: signed_in.map(|context| context.user_id.to_string()),
             ip_address: gateway.and_then(|gateway| gateway.ip_address.clone()),
             user_agent: text(&header::USER_AGENT).map(|agent| agent.chars().take(256).collect()),
@@ -154,7 +154,14 @@ fn complete(mut response: Response, instance: &str, request_id: &str, place: &st
                 is_panic: false,
             });
         }
-        return problem.render(instance, request_id);
+        let mut rendered = problem.render(instance, request_id);
+        // What layers on the way have added, such as how the caller stands with limits.
+        for (name, value) in response.headers() {
+            if *name != header::CONTENT_LENGTH {
+                rendered.headers_mut().append(name, value.clone());
+            }
+        }
+        return rendered;
     }
     let known = match response.status() {
         StatusCode::METHOD_NOT_ALLOWED => {

@@ -15,19 +15,23 @@ pub struct JsonBody<T>(pub T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
         if !is_json(request.headers()) {
             return Err(UNSUPPORTED_MEDIA_TYPE.problem("send `Content-Type: application/json`"));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
-            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                TOO_LARGE.problem("at most 1 MiB is taken")
-            } else {
-                MALFORMED.problem("the body ended early")
-            }
-        })?;
-        parse(&bytes).map(Self)
+        parse(&read_body(request).await?).map(Self)
     }
+}
+
+/// The whole body, within the limit.
+pub(crate) async fn read_body(request: Request) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, &()).await.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            TOO_LARGE.problem("at most 1 MiB is taken")
+        } else {
+            MALFORMED.problem("the body ended early")
+        }
+    })
 }
 
 /// Path parameters. One that does not parse, such as an id that is no UUID, names nothing: 404.

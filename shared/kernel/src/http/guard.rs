@@ -35,6 +35,10 @@ pub async fn guard_public(
         None => Some(routes.unknown_route(path.as_str())),
         Some(Access::Public) => None,
         Some(Access::SignedIn) => context.is_none().then(Problem::no_token),
+        Some(Access::Session) => match context {
+            None => Some(Problem::no_token()),
+            Some(context) => context.check_session().err(),
+        },
         Some(Access::Permission(permission)) => match context {
             None => Some(Problem::no_token()),
             Some(context) if context.permissions.contains(permission) => None,

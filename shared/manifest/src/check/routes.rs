@@ -6,7 +6,7 @@ use super::suggest::did_you_mean;
 use super::{Declared, shape};
 use crate::problem::Problems;
 use crate::render::logical_id;
-use crate::{Access, Modules, Route, order};
+use crate::{Access, Manifest, Method, Modules, Route, order};
 
 pub(super) fn check(modules: &Modules, problems: &mut Problems) {
     let permissions = permissions(modules);
@@ -27,6 +27,11 @@ pub(super) fn check(modules: &Modules, problems: &mut Problems) {
                 // A number would make it unique, and move to another route with the next change.
                 let message = format!("needs the same logical id {id} as {first}; rename one");
                 problems.add(name, &field, message);
+            }
+            if route.idempotency_key
+                && let Err(message) = check_key(route, module)
+            {
+                problems.add(name, format!("routes[{i}].idempotency_key"), message);
             }
             if let Access::Permission(code) = &route.access
                 && let Err(message) = check_permission(code, name, &permissions, &reachable)
@@ -66,6 +71,15 @@ fn check_permission(
     }
 }
 
+fn check_key(route: &Route, module: &Manifest) -> Result<(), &'static str> {
+    if route.method != Method::Post {
+        return Err("is for POST, which makes something new each time it is sent");
+    }
+    if module.table.is_none() {
+        return Err("needs a table, in which requests are remembered");
+    }
+    Ok(())
+}
 /// Paths that tools expect at the root of a server.
 const AT_THE_ROOT: [&str; 4] = ["/healthz", "/ready", "/openapi.json", "/docs"];
 
@@ -186,6 +200,28 @@ mod tests {
             problems(&[("auth", &routes)]),
             ["functions/auth/module.yaml: routes[1].path: needs the same logical id \
               GetApiV1SignIn as functions/auth/module.yaml: routes[0].path; rename one"]
+        );
+    }
+
+    #[test]
+    fn only_a_post_of_a_module_with_a_table_takes_keys() {
+        let route = |method| {
+            format!(
+                "routes: [{{method: {method}, path: /api/v1/x, permission: public, \
+                 idempotency_key: true}}]"
+            )
+        };
+        let with_table = |method| format!("{}\ntable: {{}}", route(method));
+        assert!(problems(&[("a", &with_table("POST"))]).is_empty());
+        assert_eq!(
+            problems(&[("a", &with_table("PUT"))]),
+            ["functions/a/module.yaml: routes[0].idempotency_key: \
+              is for POST, which makes something new each time it is sent"]
+        );
+        assert_eq!(
+            problems(&[("a", &route("POST"))]),
+            ["functions/a/module.yaml: routes[0].idempotency_key: \
+              needs a table, in which requests are remembered"]
         );
     }
 

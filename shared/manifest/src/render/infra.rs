@@ -35,7 +35,7 @@ Resources:
 fn resource(module: &str, route: &Route) -> String {
     let authorization = match route.access {
         Access::Public => "AuthorizationType: NONE",
-        Access::SignedIn | Access::Permission(_) => {
+        Access::SignedIn | Access::Session | Access::Permission(_) => {
             "AuthorizationType: CUSTOM\n      AuthorizerId: !Ref AuthorizerId"
         }
     };

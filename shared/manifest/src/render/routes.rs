@@ -6,12 +6,13 @@ use crate::{Access, Modules, Rate};
 pub(super) fn render(modules: &Modules) -> String {
     let routes = sorted_routes(modules).into_iter().map(|(module, route)| {
         format!(
-            "    Route {{ method: {}, path: {}, module: {}, access: {}, rate: {} }},\n",
+            "    Route {{ method: {}, path: {}, module: {}, access: {}, rate: {}, idempotency_key: {} }},\n",
             literal(route.method.as_str()),
             literal(&route.path),
             literal(module),
             access(&route.access),
             rate(route.rate),
+            route.idempotency_key,
         )
     });
     format!(
@@ -32,6 +33,7 @@ fn access(access: &Access) -> String {
     match access {
         Access::Public => "Access::Public".to_owned(),
         Access::SignedIn => "Access::SignedIn".to_owned(),
+        Access::Session => "Access::Session".to_owned(),
         Access::Permission(code) => format!("Access::Permission({})", literal(code)),
     }
 }

@@ -62,6 +62,7 @@ pub mod route {
         pub module: &'static str,
         pub access: Access,
         pub rate: Rate,
+        pub idempotency_key: bool,
     }
 
     pub enum Access {

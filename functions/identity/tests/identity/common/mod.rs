@@ -17,10 +17,10 @@ use identity::Ports;
 use jiff::Timestamp;
 use kernel::{
     clock::ManualClock, config::Sources, cursor::Cursors, event::Envelope, id::TenantId,
-    module::Module, secret::Key,
+    limit::Limits, module::Module, secret::Key,
 };
 use serde_json::{Value, json};
-use testkit::{Answer, App, Person, TestStore};
+use testkit::{Answer, App, MortalRecords, Person, TestStore};
 
 pub use self::{
     audit::FakeAudit, authz::FakeAuthorization, mailbox::Mailbox, tenants::FakeTenants,
@@ -50,6 +50,7 @@ pub struct World {
     pub tenants: Arc<FakeTenants>,
     pub mailbox: Arc<Mailbox>,
     pub clock: ManualClock,
+    pub records: Arc<MortalRecords>,
     table: Table,
     /// How many of the announced events have been delivered.
     delivered: AtomicUsize,
@@ -65,8 +66,20 @@ impl World {
         Self::over(self.store, settings).await
     }
 
+    /// With the default rate limits.
+    pub async fn limited() -> Self {
+        let world = Self::open().await;
+        let clock = Arc::new(world.clock.clone());
+        let limits = world.store.limits(&Sources::empty(), clock).await;
+        Self::on(world.store, &[], limits).await
+    }
+
     /// With these settings over the cheap ones for tests.
     async fn over(store: TestStore, settings: &[(&str, &str)]) -> Self {
+        Self::on(store, settings, Limits::none()).await
+    }
+
+    async fn on(store: TestStore, settings: &[(&str, &str)], limits: Limits) -> Self {
         let mut sources = Sources::empty()
             .with("PLINTH_IDENTITY_PASSWORD_MEMORY_KIB", "8")
             .with("PLINTH_IDENTITY_PASSWORD_ITERATIONS", "1")
@@ -80,6 +93,7 @@ impl World {
         let mailbox = Arc::new(Mailbox::default());
         let clock = ManualClock::at("2026-05-04T10:00:00Z".parse::<Timestamp>().unwrap());
         let table = store.table("identity").await;
+        let records = MortalRecords::new(table.clone());
         let ports = Ports {
             table: table.clone(),
             authz: authz.clone(),
@@ -88,12 +102,26 @@ impl World {
             mailer: mailbox.clone(),
             clock: Arc::new(clock.clone()),
             cursors: Cursors::new(Key::from_bytes([1; 32])),
+            idempotency: records.idempotency(&clock),
             link_key: Key::from_bytes([2; 32]),
+            limits: limits.clone(),
         };
         let module = identity::module(&sources, ports).unwrap();
-        let app = App::new(&module);
+        let app = App::limited(&module, limits);
         let delivered = AtomicUsize::new(0);
-        Self { store, app, module, authz, audit, tenants, mailbox, clock, table, delivered }
+        Self {
+            store,
+            app,
+            module,
+            authz,
+            audit,
+            tenants,
+            mailbox,
+            clock,
+            records,
+            table,
+            delivered,
+        }
     }
 
     /// Hands the events that were announced since the last time to the consumers.

@@ -43,6 +43,10 @@ impl Tenants for FakeTenants {
         unreachable!("identity does not decide who may register")
     }
 
+    async fn find_by_slug(&self, _: &Origin, _: &str) -> Result<Option<TenantView>, CallError> {
+        unreachable!("identity knows tenants by their ids")
+    }
+
     async fn ensure(
         &self,
         _: &Origin,

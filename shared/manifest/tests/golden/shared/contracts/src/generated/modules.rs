@@ -44,6 +44,6 @@ pub const MODULES: &[ModuleSpec] = &[
             ConfigKey { key: "identity.password.min_length", description: "The fewest characters a password may have", default: "15", schema: r#"{"maximum":128,"minimum":8,"type":"integer"}"#, secret: false },
             ConfigKey { key: "identity.captcha.secret", description: "The key to the captcha service", default: "null", schema: r#"{"type":"string"}"#, secret: true },
         ],
-        table: None,
+        table: Some(TableSpec { indexes: 0, stream: false }),
     },
 ];

@@ -6,8 +6,8 @@ use kernel::route::{Access, Rate, Route};
 /// Every route of the gateway.
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
-    Route { method: "POST", path: "/api/v1/users", module: "identity", access: Access::Public, rate: Rate::Registration },
-    Route { method: "GET", path: "/api/v1/users/me", module: "identity", access: Access::SignedIn, rate: Rate::Default },
-    Route { method: "GET", path: "/api/v1/users/{id}", module: "identity", access: Access::Permission("user.read"), rate: Rate::Default },
-    Route { method: "PATCH", path: "/api/v1/users/{id}", module: "identity", access: Access::Permission("authz.role.assign"), rate: Rate::Default },
+    Route { method: "POST", path: "/api/v1/users", module: "identity", access: Access::Public, rate: Rate::Registration, idempotency_key: true },
+    Route { method: "GET", path: "/api/v1/users/me", module: "identity", access: Access::SignedIn, rate: Rate::Default, idempotency_key: false },
+    Route { method: "GET", path: "/api/v1/users/{id}", module: "identity", access: Access::Permission("user.read"), rate: Rate::Default, idempotency_key: false },
+    Route { method: "PATCH", path: "/api/v1/users/{id}", module: "identity", access: Access::Permission("authz.role.assign"), rate: Rate::Default, idempotency_key: false },
 ];
