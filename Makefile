@@ -62,6 +62,18 @@ generate: cargo ## Write what is generated from the modules' manifests and handl
 	@cargo run --locked --quiet --package local -- module generate
 	@cargo run --locked --quiet --package local -- openapi --output docs/openapi.json
 
+# The list of which words, and under which licence: functions/identity/src/common_passwords.rs.
+ZXCVBN_TS := https://registry.npmjs.org/@zxcvbn-ts/language-common/-/language-common-4.1.3.tgz
+PASSWORDS := functions/identity/src/password
+
+.PHONY: common-passwords
+common-passwords: cargo ## Compile the list of common passwords anew
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	curl --fail --silent --show-error --location $(ZXCVBN_TS) | tar -xzC "$$folder" && \
+	cargo run --locked --quiet --package identity --example common_passwords -- \
+	  "$$folder/package/src/passwords.json" $(PASSWORDS)/common-additions.txt > "$$folder/list" && \
+	cp "$$folder/list" $(PASSWORDS)/common.bin && ls -l $(PASSWORDS)/common.bin
+
 .PHONY: seed
 seed: cargo ## Make the demo accounts in DATA without serving, and print them
 	@cargo run --locked --quiet --package local -- seed --data $(DATA)

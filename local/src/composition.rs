@@ -214,6 +214,8 @@ impl Parts<'_> {
             identity::Ports {
                 table: self.table("identity").await?,
                 authz: self.client("authz"),
+                audit: self.client("audit"),
+                tenants: self.client("tenant"),
                 mailer: self.mailbox.clone(),
                 clock: clock.clone(),
                 cursors: cursors.clone(),

@@ -1,10 +1,11 @@
 //! Audit entries: what is kept of an event, and what never is.
 
+use contracts::audit::Activity;
 use jiff::Timestamp;
 use kernel::{
     event::Envelope,
     id::{EventId, TenantId},
-    origin::ActorKind,
+    origin::{self, ActorKind},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -32,6 +33,15 @@ pub const MAX_ID_LENGTH: usize = 256;
 pub enum Outcome {
     Success,
     Failure,
+}
+
+impl Outcome {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+        }
+    }
 }
 
 /// Who did it.
@@ -115,6 +125,22 @@ impl Entry {
         };
         entry.hash = chain::hash_of(&entry);
         entry
+    }
+
+    /// The entry as other services see it.
+    pub fn activity(self) -> Activity {
+        let Actor { kind, id } = self.actor;
+        let (ip_address, user_agent) = (self.ip_address, self.user_agent);
+        Activity {
+            id: self.id,
+            action: self.action,
+            actor: origin::Actor { kind, id, ip_address, user_agent },
+            resource: self.resource,
+            resource_id: self.resource_id,
+            outcome: self.outcome.as_str().to_owned(),
+            metadata: self.metadata,
+            occurred_at: self.occurred_at,
+        }
     }
 
     /// The end of the chain when this is the last entry.

@@ -14,6 +14,7 @@ mod entry;
 mod error;
 mod filter;
 mod heads;
+mod internal;
 mod service;
 mod store;
 mod verification;
@@ -43,6 +44,7 @@ pub fn module(ports: Ports) -> Module {
     let service = Arc::new(Service::new(store, ports.clock, ports.cursors));
     let mut module = Module::new("audit", generated::module("audit").version);
     module.api = api::router(service.clone());
+    module.internal = internal::router(service.clone());
     module.consumer = Some(Arc::new(consumer::Recorder(service)));
     module.checks = vec![Arc::new(ports.table)];
     module.problems = error::PROBLEMS;

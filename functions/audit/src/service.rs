@@ -1,12 +1,13 @@
 use std::{collections::HashSet, sync::Arc};
 
+use contracts::audit::ActivityPage;
 use jiff::Timestamp;
 use kernel::{
     caller::{Caller, Tenant},
     clock::Clock,
     cursor::Cursors,
     event::Envelope,
-    id::EventId,
+    id::{EventId, UserId},
     page::{Limit, Page},
     problem::Problem,
 };
@@ -88,6 +89,22 @@ impl Service {
     /// The entry that tells of this event.
     pub async fn get_entry(&self, caller: &Caller, id: EventId) -> Result<Entry, Error> {
         self.store.find(caller.tenant, id).await?.ok_or(Error::EntryNotFound)
+    }
+
+    /// One page of what a user did and what was done to them, newest first.
+    pub async fn list_activity(
+        &self,
+        tenant: Tenant,
+        user: UserId,
+        limit: Limit,
+        before: Option<u64>,
+    ) -> Result<ActivityPage, Error> {
+        let rows = self.store.activity(tenant, user, limit.get(), before).await?;
+        let next_before = rows.next;
+        Ok(ActivityPage {
+            items: rows.entries.into_iter().map(Entry::activity).collect(),
+            next_before,
+        })
     }
 
     /// Checks the tenant's whole chain.

@@ -8,6 +8,7 @@
 //! | walk a chain | chain, ascending |
 //! | which events are known | guards |
 //! | an entry by its event's id | guard, then entry |
+//! | what a user did and what was done to them | by actor (gsi1) and by thing (gsi2), descending, merged |
 //! | search, newest first | chain, by actor (gsi1) or by thing (gsi2), descending; the rest by filter |
 //!
 //! | item | pk | sk | gsi1 | gsi2 |
@@ -15,6 +16,7 @@
 //! | entry | `T#{tenant}#AUDIT` | sequence, 20 digits | `T#{tenant}#ACTOR#{id}`, sequence | `T#{tenant}#RESOURCE#{resource}#{id}`, sequence |
 //! | guard | `T#{tenant}#EVENT#{event}` | `entry` | | |
 
+mod activity;
 mod item;
 
 use std::collections::HashSet;

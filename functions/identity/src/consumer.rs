@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use contracts::{
     authz::RoleRef,
     events::{
-        PasswordResetRequested, RoleAssigned, RoleRevoked, TokenReuseDetected, UserCreated,
-        UserMailRequested,
+        PasswordChanged, PasswordResetRequested, RoleAssigned, RoleRevoked, TokenReuseDetected,
+        UserCreated, UserImportRequested, UserMailRequested,
     },
 };
 use kernel::{
@@ -14,9 +14,10 @@ use kernel::{
     id::UserId,
 };
 
-use crate::service::Service;
+use crate::{letters::Notice, service::Service};
 
-/// Handles the events that the manifest consumes: mails that are due, and new assignments of roles.
+/// Handles the events that the manifest consumes: mails that are due, new assignments of roles,
+/// and users that are to be imported.
 pub struct Consumers(pub Arc<Service>);
 
 #[async_trait]
@@ -34,7 +35,19 @@ impl Consumer for Consumers {
                 service.send_reset_link(event, &data(event)?).await.map_err(ConsumeError::retry)
             }
             TokenReuseDetected::TYPE => {
-                service.tell_of_reuse(event, &data(event)?).await.map_err(ConsumeError::retry)
+                let TokenReuseDetected { user_id, .. } = data(event)?;
+                let told = service.tell_of_change(event, user_id, Notice::SessionEnded).await;
+                told.map_err(ConsumeError::retry)
+            }
+            PasswordChanged::TYPE => {
+                let PasswordChanged { user_id, .. } = data(event)?;
+                let told = service.tell_of_change(event, user_id, Notice::PasswordChanged).await;
+                told.map_err(ConsumeError::retry)
+            }
+            UserImportRequested::TYPE => {
+                let (tenant, origin) = (Tenant::of_event(event), event.origin());
+                let worked = service.work_off(&origin, tenant, &data(event)?).await;
+                worked.map_err(ConsumeError::retry)
             }
             RoleAssigned::TYPE => {
                 let RoleAssigned { user_id, assigned: _, roles, assignment_version } = data(event)?;

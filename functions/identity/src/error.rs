@@ -18,6 +18,8 @@ use crate::{
 
 pub const NOT_FOUND: Kind =
     Kind::new(StatusCode::NOT_FOUND, "user.not_found", "There is no such user");
+pub const IMPORT_NOT_FOUND: Kind =
+    Kind::new(StatusCode::NOT_FOUND, "user.import_not_found", "There is no such import");
 pub const USERNAME_TAKEN: Kind =
     Kind::new(StatusCode::CONFLICT, "user.username_taken", "Another user has the username");
 pub const NOT_SUSPENDED: Kind =
@@ -28,13 +30,22 @@ pub const LINK_INVALID: Kind = Kind::new(
     "The link is unknown, used or expired",
 );
 
+pub const EMAIL_CHANGED_RECENTLY: Kind = Kind::new(
+    StatusCode::CONFLICT,
+    "user.email_changed_recently",
+    "The e-mail address has changed a short time ago",
+);
+
 /// The kinds of problems that this service's endpoints answer beside the common ones.
 pub const PROBLEMS: &[Kind] = &[
     NOT_FOUND,
+    IMPORT_NOT_FOUND,
     EMAIL_TAKEN,
     USERNAME_TAKEN,
     NOT_SUSPENDED,
     LINK_INVALID,
+    EMAIL_CHANGED_RECENTLY,
+    WRONG_PASSWORD,
     BUSY,
     ESCALATION,
     OUTRANKED,
@@ -59,6 +70,8 @@ const PASSED_ON: &[Kind] = &[
 pub enum Error {
     #[error("no such user")]
     NotFound,
+    #[error("no such import")]
+    ImportNotFound,
     #[error("the address has an account")]
     EmailTaken,
     #[error("another user has the username")]
@@ -67,6 +80,8 @@ pub enum Error {
     NotSuspended,
     #[error("the link is unknown, used or expired")]
     LinkInvalid,
+    #[error("the address has changed a short time ago")]
+    EmailChangedRecently,
     #[error("the current password is wrong")]
     WrongPassword,
     #[error("the tenant has no such role")]
@@ -109,12 +124,17 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::NotFound => NOT_FOUND.problem("no user of this tenant has the id"),
+            Error::ImportNotFound => {
+                IMPORT_NOT_FOUND.problem("no import of this tenant has the id, or not any more")
+            }
             Error::EmailTaken => EMAIL_TAKEN.problem("an address has one account at most"),
             Error::UsernameTaken => USERNAME_TAKEN.problem("choose another username"),
             Error::NotSuspended => {
                 NOT_SUSPENDED.problem("a pending user becomes active by verifying the address")
             }
             Error::LinkInvalid => LINK_INVALID.problem("ask for a new link"),
+            Error::EmailChangedRecently => EMAIL_CHANGED_RECENTLY
+                .problem("for a week after a change, the old address can take it back"),
             Error::WrongPassword => WRONG_PASSWORD.problem("nothing was changed"),
             Error::UnknownRole => UNKNOWN_ROLE.problem("no role of the tenant has this name or id"),
             Error::Contended => problem::CONFLICT.problem("try again"),

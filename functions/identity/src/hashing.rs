@@ -6,6 +6,8 @@
 
 mod algorithm;
 mod buffers;
+mod imported;
+mod peppers;
 
 use std::{fmt, sync::Arc};
 
@@ -13,6 +15,7 @@ use kernel::secret::Secret;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
+pub use self::peppers::Peppers;
 use self::{algorithm::Recipe, buffers::Buffers};
 use crate::password::NewPassword;
 
@@ -68,11 +71,11 @@ pub struct Hasher {
 impl Hasher {
     /// # Errors
     /// When argon2 does not take the settings together.
-    pub fn new(settings: &HashSettings) -> Result<Self, String> {
+    pub fn new(settings: &HashSettings, peppers: Peppers) -> Result<Self, String> {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         let concurrency = if settings.concurrency == 0 { cores() } else { settings.concurrency };
         Ok(Self {
-            recipe: Recipe::new(settings)?,
+            recipe: Recipe::new(settings, peppers)?,
             buffers: Buffers::default(),
             slots: Arc::new(Semaphore::new(concurrency)),
             places: Arc::new(Semaphore::new(concurrency + settings.queue)),
@@ -141,7 +144,44 @@ mod tests {
     fn hasher(iterations: u32, queue: usize) -> Hasher {
         let settings =
             HashSettings { memory_kib: 8, iterations, parallelism: 1, concurrency: 1, queue };
-        Hasher::new(&settings).unwrap()
+        Hasher::new(&settings, Peppers::default()).unwrap()
+    }
+
+    fn peppered(peppers: &str) -> Hasher {
+        let settings =
+            HashSettings { memory_kib: 8, iterations: 1, parallelism: 1, concurrency: 1, queue: 8 };
+        Hasher::new(&settings, Peppers::parse(&Secret::new(peppers)).unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_peppered_hash_names_its_pepper_and_fits_only_with_it() {
+        let (old, new) = ("o".repeat(43), "n".repeat(43));
+        let hash = peppered(&old).hash(&accepted("café au lait")).await.unwrap();
+        assert!(hash.0.contains(",keyid="), "{}", hash.0);
+        let check = async |hasher: Hasher, text| {
+            hasher.verify(&Secret::new(text), Some(&hash)).await.unwrap()
+        };
+        let current = Verdict::Right { is_outdated: false };
+        let outdated = Verdict::Right { is_outdated: true };
+        assert_eq!(check(peppered(&old), "café au lait").await, current);
+        assert_eq!(check(peppered(&old), "cafe").await, Verdict::Wrong);
+        // A new pepper in front: the old hash still fits, and is worth making anew.
+        assert_eq!(check(peppered(&format!("{new} {old}")), "café au lait").await, outdated);
+        // Without its pepper it fits nothing.
+        assert_eq!(check(peppered(&new), "café au lait").await, Verdict::Wrong);
+        assert_eq!(check(hasher(1, 8), "café au lait").await, Verdict::Wrong);
+        // A hash of before there were peppers still fits, and is worth making anew.
+        let plain = hasher(1, 8).hash(&accepted("café au lait")).await.unwrap();
+        let found = peppered(&new).verify(&Secret::new("café au lait"), Some(&plain)).await;
+        assert_eq!(found.unwrap(), outdated);
+    }
+
+    #[test]
+    fn a_pepper_that_is_no_key_is_refused_at_the_start_and_does_not_print() {
+        assert!(Peppers::parse(&Secret::new("salt")).is_err());
+        let text = "p".repeat(43);
+        let peppers = Peppers::parse(&Secret::new(format!(" {text}\n"))).unwrap();
+        assert!(!format!("{peppers:?}").contains(&text));
     }
 
     fn accepted(text: &str) -> NewPassword {
@@ -240,6 +280,6 @@ mod tests {
             concurrency: 1,
             queue: 1,
         };
-        assert!(Hasher::new(&settings).is_err());
+        assert!(Hasher::new(&settings, Peppers::default()).is_err());
     }
 }

@@ -1,9 +1,12 @@
 //! The mails of this service: what they say, as text and as HTML.
 
-use jiff::SignedDuration;
+mod words;
+
+use jiff::{SignedDuration, Timestamp};
 use kernel::secret::Secret;
 use minijinja::{AutoEscape, Environment, context};
 
+use self::words::{Words, words};
 use crate::link::Purpose;
 
 const TEXT: &str = "letter.txt";
@@ -18,6 +21,12 @@ pub enum Topic {
     /// Verification that confirms one registration of several.
     Registration,
     Reset,
+    /// Makes the receiving address that of an account.
+    EmailChange,
+    /// Prevents that the account gets another address.
+    EmailChangeNotice,
+    /// Takes it back that the account has another address.
+    EmailChanged,
 }
 
 impl Topic {
@@ -27,6 +36,8 @@ impl Topic {
                 Purpose::Verification
             }
             Self::Reset => Purpose::Reset,
+            Self::EmailChange => Purpose::EmailChange,
+            Self::EmailChangeNotice | Self::EmailChanged => Purpose::EmailRevert,
         }
     }
 }
@@ -38,8 +49,18 @@ pub enum Letter {
     Link { topic: Topic, address: Secret, token: Secret, lasts: SignedDuration },
     /// Somebody tried to register with the receiver's address.
     AlreadyRegistered,
+    /// Somebody wants the receiver's address for another account.
+    AddressWanted,
+    /// Something about the security of the receiver's account has changed.
+    Security { notice: Notice, at: Timestamp, ip_address: Option<String> },
+}
+
+/// What has changed about the security of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
     /// A session was ended because somebody else may have had its refresh token.
     SessionEnded,
+    PasswordChanged,
 }
 
 /// A letter in words.
@@ -54,15 +75,6 @@ pub struct Written {
 #[derive(Debug, Clone)]
 pub struct Letters {
     templates: Environment<'static>,
-}
-
-/// The words of a letter around its link.
-struct Words {
-    subject: &'static str,
-    before: Vec<&'static str>,
-    /// What following the link does.
-    action: &'static str,
-    after: Vec<String>,
 }
 
 impl Default for Letters {
@@ -88,7 +100,9 @@ impl Letters {
         let Words { subject, before, action, after } = words(letter);
         let (address, token) = match letter {
             Letter::Link { address, token, .. } => (Some(address.expose()), Some(token.expose())),
-            Letter::AlreadyRegistered | Letter::SessionEnded => (None, None),
+            Letter::AlreadyRegistered | Letter::AddressWanted | Letter::Security { .. } => {
+                (None, None)
+            }
         };
         let name = greetable(name);
         let content = context! { subject, name, before, action, after, address, token };
@@ -99,100 +113,6 @@ impl Letters {
         };
         Written { subject: subject.to_owned(), text: render(TEXT), html: render(HTML) }
     }
-}
-
-fn words(letter: &Letter) -> Words {
-    match letter {
-        Letter::Link { topic, lasts, .. } => link_words(*topic, *lasts),
-        Letter::AlreadyRegistered => Words {
-            subject: "You already have an account",
-            before: vec![
-                "Somebody tried to create an account with your address, but there is one already.",
-                "If it was you, sign in as usual. If you have forgotten your password, ask for a new \
-                 one; if you never confirmed your address, ask for a new confirmation mail.",
-            ],
-            action: "",
-            after: vec!["If it was not you, there is nothing to do.".to_owned()],
-        },
-        Letter::SessionEnded => Words {
-            subject: "Your session was ended for your safety",
-            before: vec![
-                "One of your sessions was renewed with a key that had been used before. That happens \
-                 when somebody else has a copy of it, so we have ended the session on every device \
-                 that had it.",
-                "Please sign in again. If you did not expect this, set a new password, which ends all \
-                 other sessions too.",
-            ],
-            action: "",
-            after: vec!["If it keeps happening, tell whoever administers your account.".to_owned()],
-        },
-    }
-}
-
-fn link_words(topic: Topic, lasts: SignedDuration) -> Words {
-    match topic {
-        Topic::Verification => Words {
-            subject: "Please confirm your e-mail address",
-            before: vec!["Welcome! Please confirm that this is your address:"],
-            action: "Confirm my address",
-            after: vec![
-                good_for(lasts),
-                "If somebody created the account for you, ask for a new password afterwards to set \
-                 your own."
-                    .to_owned(),
-                "If you did not create an account, ignore this mail; nothing else will happen."
-                    .to_owned(),
-            ],
-        },
-        Topic::VerificationOnly => Words {
-            subject: "Please confirm your e-mail address",
-            before: vec![
-                "Somebody asked to confirm this address again. Several registrations were made with \
-                 it, so this link confirms the address only, and none of the passwords that were \
-                 given. Once it is confirmed, ask for a new password to set your own:",
-            ],
-            action: "Confirm my address",
-            after: vec![
-                good_for(lasts),
-                "If you did not create an account, ignore this mail; nothing else will happen."
-                    .to_owned(),
-            ],
-        },
-        Topic::Registration => Words {
-            subject: "Please confirm your registration",
-            before: vec![
-                "Somebody registered with this address, and not for the first time. If it was you \
-                 just now, confirm it:",
-            ],
-            action: "Confirm my registration",
-            after: vec![
-                good_for(lasts),
-                "Each of these mails confirms the password that was given with that registration, \
-                 and no other. Do not follow a link of a registration that is not yours."
-                    .to_owned(),
-                "If you did not create an account, ignore this mail; nothing else will happen."
-                    .to_owned(),
-            ],
-        },
-        Topic::Reset => Words {
-            subject: "Set a new password",
-            before: vec!["Somebody asked for a new password for your account. To set one, open:"],
-            action: "Set a new password",
-            after: vec![
-                good_for(lasts),
-                "If it was not you, ignore this mail; your password stays as it is.".to_owned(),
-            ],
-        },
-    }
-}
-
-fn good_for(lasts: SignedDuration) -> String {
-    let time = match lasts.as_mins() {
-        60 => "1 hour".to_owned(),
-        minutes if minutes % 60 == 0 => format!("{} hours", minutes / 60),
-        minutes => format!("{minutes} minutes"),
-    };
-    format!("The link is good for {time}, and for one use.")
 }
 
 /// The name, unless it could pass for an address on the web: whoever registers chooses both the name
@@ -240,7 +160,17 @@ mod tests {
 
     #[test]
     fn a_letter_without_a_link_says_so_in_words_only() {
-        for letter in [Letter::AlreadyRegistered, Letter::SessionEnded] {
+        let security = |notice| Letter::Security {
+            notice,
+            at: Timestamp::UNIX_EPOCH,
+            ip_address: Some("203.0.113.7".to_owned()),
+        };
+        for letter in [
+            Letter::AlreadyRegistered,
+            Letter::AddressWanted,
+            security(Notice::SessionEnded),
+            security(Notice::PasswordChanged),
+        ] {
             let written = Letters::default().write(&letter, "Ada");
             assert!(!written.text.contains("http") && !written.html.contains("<a "));
             assert!(!written.text.contains("code:"));

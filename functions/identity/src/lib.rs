@@ -7,24 +7,29 @@
 //! To add an endpoint: its route in `module.yaml`, its handler in `api/`, a use case in `service/`.
 
 mod api;
+mod breaches;
+pub mod common_passwords;
 mod consumer;
 mod email;
 mod error;
 mod hashing;
+mod import;
 mod internal;
+mod jobs;
 mod letters;
 mod link;
 mod password;
 mod profile;
 mod service;
 mod settings;
+mod sign_in;
 mod store;
 mod user;
 
 use std::sync::Arc;
 
 use aws::Table;
-use contracts::{authz::Authorization, generated};
+use contracts::{audit::AuditTrail, authz::Authorization, generated, tenant::Tenants};
 use kernel::{
     clock::Clock,
     config::{ConfigErrors, Sources},
@@ -33,21 +38,34 @@ use kernel::{
     limit::Limits,
     mail::Mailer,
     module::Module,
+    remembered::{Memory, Remembered},
     secret::Key,
 };
 
 use crate::{
-    consumer::Consumers, hashing::Hasher, letters::Letters, link::Links, service::Service,
-    settings::Settings, store::Store,
+    breaches::Breaches,
+    consumer::Consumers,
+    hashing::{Hasher, Peppers},
+    jobs::EraseDeleted,
+    letters::Letters,
+    link::Links,
+    service::Service,
+    settings::Settings,
+    store::Store,
 };
 
 /// The module's name.
 const NAME: &str = "identity";
 
+/// How long it may go unseen that a tenant has changed its settings.
+const TENANT_MEMORY: Memory = Memory { seconds: 60, entries: 1_000 };
+
 /// What the service needs from outside.
 pub struct Ports {
     pub table: Table,
     pub authz: Arc<dyn Authorization>,
+    pub audit: Arc<dyn AuditTrail>,
+    pub tenants: Arc<dyn Tenants>,
     pub mailer: Arc<dyn Mailer>,
     pub clock: Arc<dyn Clock>,
     pub cursors: Cursors,
@@ -65,10 +83,26 @@ pub struct Ports {
 pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
     let spec = generated::module(NAME);
     let settings = Settings::read(sources, spec.config)?;
-    let hasher = Hasher::new(&settings.hashing)
-        .map_err(|reason| ConfigErrors(vec![format!("identity.password.*: {reason}")]))?;
+    let wrong = |key: &str, reason: &str| ConfigErrors(vec![format!("{key}: {reason}")]);
+    let peppers = settings.pepper.as_ref().map_or_else(|| Ok(Peppers::default()), Peppers::parse);
+    let peppers = peppers.map_err(|reason| wrong("identity.password.pepper", &reason))?;
+    let hasher = Hasher::new(&settings.hashing, peppers)
+        .map_err(|reason| wrong("identity.password.*", &reason))?;
+    let breaches = Breaches::at(&settings.breach_check_url)
+        .map_err(|reason| wrong("identity.password.breach_check_url", &reason))?;
 
-    let Ports { table, authz, mailer, clock, cursors, idempotency, link_key, limits } = ports;
+    let Ports {
+        table,
+        authz,
+        audit,
+        tenants,
+        mailer,
+        clock,
+        cursors,
+        idempotency,
+        link_key,
+        limits,
+    } = ports;
     let account_key = link_key.derive("accounts");
     let links = Links {
         key: link_key,
@@ -79,11 +113,16 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
     let service = Arc::new(Service {
         store: Store::new(table.clone()),
         authz,
+        audit,
+        tenants,
+        security_mail: Remembered::new("security_mail", TENANT_MEMORY, clock.clone()),
         mailer,
         clock,
         cursors,
         hasher,
         policy: settings.policy,
+        breaches,
+        erased_after: settings.erased_after,
         links,
         letters: Letters::default(),
         limits,
@@ -92,7 +131,8 @@ pub fn module(sources: &Sources, ports: Ports) -> Result<Module, ConfigErrors> {
     let mut module = Module::new(NAME, spec.version);
     module.api = api::router(service.clone());
     module.internal = internal::router(service.clone());
-    module.consumer = Some(Arc::new(Consumers(service)));
+    module.consumer = Some(Arc::new(Consumers(service.clone())));
+    module.jobs = vec![Arc::new(EraseDeleted(service))];
     module.checks = vec![Arc::new(table)];
     module.problems = error::PROBLEMS;
     module.idempotency = Some(idempotency);

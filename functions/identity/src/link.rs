@@ -11,7 +11,7 @@ use kernel::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{hashing::PasswordHash, profile::Name};
+use crate::{email::Email, hashing::PasswordHash, profile::Name};
 
 /// What a link is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,10 @@ use crate::{hashing::PasswordHash, profile::Name};
 pub enum Purpose {
     Verification,
     Reset,
+    /// Moves an account to the address that the link was mailed to.
+    EmailChange,
+    /// Takes a change of address back, from the address that the account had before.
+    EmailRevert,
 }
 
 impl Purpose {
@@ -26,6 +30,8 @@ impl Purpose {
         match self {
             Self::Verification => "verification",
             Self::Reset => "reset",
+            Self::EmailChange => "email-change",
+            Self::EmailRevert => "email-revert",
         }
     }
 
@@ -34,6 +40,8 @@ impl Purpose {
         match self {
             Self::Verification => "verify-email",
             Self::Reset => "reset-password",
+            Self::EmailChange => "confirm-email-change",
+            Self::EmailRevert => "revert-email-change",
         }
     }
 }
@@ -71,6 +79,8 @@ pub struct NewLink {
     pub fingerprint: String,
     pub expires_at: Timestamp,
     pub confirms: Confirms,
+    /// The address that the account has after a change of address, or after taking it back.
+    pub email: Option<Email>,
 }
 
 /// A link as it is stored, found by its token's fingerprint.
@@ -83,6 +93,8 @@ pub struct StoredLink {
     pub expires_at: Timestamp,
     #[serde(default)]
     pub confirms: Confirms,
+    #[serde(default)]
+    pub email: Option<Email>,
 }
 
 impl StoredLink {
@@ -90,11 +102,15 @@ impl StoredLink {
         self.purpose == purpose && now < self.expires_at
     }
 
-    /// Whether only the newest link of its purpose is good.
+    /// Whether only the newest link of its purpose is good. A link that takes a change of address back
+    /// stands beside all others: whoever took an account over must not be able to replace it.
     pub fn is_replaceable(&self) -> bool {
-        !matches!(self.confirms, Confirms::Registration(_))
+        self.purpose != Purpose::EmailRevert && !matches!(self.confirms, Confirms::Registration(_))
     }
 }
+
+/// How long a change of address can be taken back, and the address that was left is kept for it.
+pub const REVERT_LASTS: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Makes links.
 #[derive(Debug, Clone)]
@@ -122,14 +138,21 @@ impl Links {
     fn with_nonce(&self, purpose: Purpose, nonce: String, now: Timestamp) -> NewLink {
         let fingerprint = fingerprint(self.token(purpose, &nonce).expose());
         let expires_at = now + self.lasts(purpose);
-        NewLink { purpose, nonce, fingerprint, expires_at, confirms: Confirms::First }
+        let confirms = Confirms::First;
+        NewLink { purpose, nonce, fingerprint, expires_at, confirms, email: None }
+    }
+
+    /// A new link that leads to a change of address, or takes it back.
+    pub fn issue_for_address(&self, purpose: Purpose, email: &Email, now: Timestamp) -> NewLink {
+        NewLink { email: Some(email.clone()), ..self.issue(purpose, now) }
     }
 
     /// How long a link is good.
     pub const fn lasts(&self, purpose: Purpose) -> SignedDuration {
         match purpose {
-            Purpose::Verification => self.verification_lasts,
+            Purpose::Verification | Purpose::EmailChange => self.verification_lasts,
             Purpose::Reset => self.reset_lasts,
+            Purpose::EmailRevert => REVERT_LASTS,
         }
     }
 
@@ -181,6 +204,7 @@ mod tests {
             fingerprint,
             expires_at,
             confirms: Confirms::First,
+            email: None,
         };
         let at = |minutes| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
         assert!(link.is_good(Purpose::Reset, at(59)));

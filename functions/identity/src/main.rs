@@ -12,6 +12,8 @@ async fn main() -> Result<(), lambda::Error> {
         let ports = Ports {
             table: environment.table(),
             authz: environment.client("authz"),
+            audit: environment.client("audit"),
+            tenants: environment.client("tenant"),
             mailer: environment.mailer(),
             clock: Arc::new(SystemClock),
             cursors: environment.cursors().await?,

@@ -1,6 +1,10 @@
 //! The use cases: what can be done with accounts.
 
 mod accounts;
+mod activity;
+mod address;
+mod erasure;
+mod imports;
 mod mails;
 mod passwords;
 mod proven;
@@ -11,7 +15,12 @@ mod verification;
 
 use std::sync::Arc;
 
-use contracts::authz::{Authorization, ManageUser};
+use contracts::{
+    audit::AuditTrail,
+    authz::{Authorization, ManageUser},
+    tenant::Tenants,
+};
+use jiff::SignedDuration;
 use kernel::{
     caller::{Caller, Tenant},
     clock::Clock,
@@ -21,6 +30,7 @@ use kernel::{
     limit::{AccountUse, Limits},
     mail::Mailer,
     origin::Origin,
+    remembered::Remembered,
     secret::{Key, encode},
 };
 
@@ -29,12 +39,14 @@ pub use self::{
     registration::NewRegistration,
 };
 use crate::{
+    breaches::Breaches,
     email::Email,
     error::Error,
     hashing::Hasher,
     letters::Letters,
     link::Links,
     password::Policy,
+    sign_in::SignIn,
     store::{Change, Conflict, SaveError, Store},
     user::Account,
 };
@@ -46,11 +58,18 @@ const MAX_TRIES: u32 = 5;
 pub struct Service {
     pub(crate) store: Store,
     pub(crate) authz: Arc<dyn Authorization>,
+    pub(crate) audit: Arc<dyn AuditTrail>,
+    pub(crate) tenants: Arc<dyn Tenants>,
+    /// Whether tenants want mails about changes of security.
+    pub(crate) security_mail: Remembered<bool>,
     pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cursors: Cursors,
     pub(crate) hasher: Hasher,
     pub(crate) policy: Policy,
+    pub(crate) breaches: Breaches,
+    /// How long a deleted account can be restored.
+    pub(crate) erased_after: SignedDuration,
     pub(crate) links: Links,
     pub(crate) letters: Letters,
     pub(crate) limits: Limits,
@@ -68,6 +87,13 @@ impl Service {
     async fn load(&self, tenant: Tenant, user: UserId) -> Result<Account, Error> {
         let found = self.store.find(tenant, user).await?;
         found.filter(|account| !account.is_deleted()).ok_or(Error::NotFound)
+    }
+
+    /// What an address leads to; `None` when it is free.
+    async fn find_sign_in(&self, email: &Email) -> Result<Option<SignIn>, Error> {
+        let found = self.store.find_sign_in(email).await?;
+        let now = self.clock.now();
+        Ok(found.filter(|sign_in| !sign_in.is_released(now)))
     }
 
     /// The user, provided that the caller may manage them. People may always manage themselves,

@@ -1,6 +1,8 @@
 use jiff::SignedDuration;
 use kernel::config::{ConfigErrors, ConfigKey, Reader, Sources};
 
+use kernel::secret::Secret;
+
 use crate::{hashing::HashSettings, password::Policy};
 
 /// The settings of the manifest.
@@ -8,6 +10,11 @@ use crate::{hashing::HashSettings, password::Policy};
 pub struct Settings {
     pub policy: Policy,
     pub hashing: HashSettings,
+    /// Keys that passwords are hashed with, the newest first, if there are any.
+    pub pepper: Option<Secret>,
+    /// The range API that knows breached passwords; empty for none.
+    pub breach_check_url: String,
+    pub erased_after: SignedDuration,
     pub verification_lasts: SignedDuration,
     pub reset_lasts: SignedDuration,
     /// Without a slash at the end.
@@ -29,6 +36,11 @@ impl Settings {
                 concurrency: reader.get("identity.password.concurrency"),
                 queue: reader.get("identity.password.queue"),
             },
+            pepper: reader.get("identity.password.pepper"),
+            breach_check_url: reader.get("identity.password.breach_check_url"),
+            erased_after: SignedDuration::from_hours(
+                24 * reader.get::<i64>("identity.erasure_days"),
+            ),
             verification_lasts: SignedDuration::from_hours(
                 reader.get("identity.verification_hours"),
             ),

@@ -5,16 +5,22 @@
 //! | user | `T#{tenant}#USER#{user}` | `user` | id; gsi1: a tenant's users in order of creation; gsi2: search by address |
 //! | search entry | `T#{tenant}#USER#{user}` | `search#{place}` | gsi2: search by name |
 //! | current link | `T#{tenant}#USER#{user}` | `link#{purpose}` | nobody; the condition that makes a link valid once, and only the newest |
-//! | sign-in | `EMAIL#{address}` | `sign-in` | address: a copy of the user with the password's hash, so that a check is one read; keeps addresses unique over the platform |
+//! | sign-in | `EMAIL#{address}` | `sign-in` | address: a copy of the user with the password's hash, so that a check is one read; keeps addresses unique over the platform; for some days without a user, when one has left the address |
 //! | link | `LINK#{fingerprint}` | `link` | a mailed token; for a further registration with its password's hash, and without a current link |
 //! | username | `T#{tenant}#USERNAME#{name}` | `guard` | nobody; keeps names unique within the tenant |
+//! | import | `T#{tenant}#IMPORT#{import}` | `import` | id |
+//! | chunk of an import | `T#{tenant}#IMPORT#{import}` | `chunk#{number}` | import and number: the lines, then what came of them |
 //! | outbox | `T#{tenant}#OUTBOX#{event}` | `event` | the stream, for events without a change of state |
 //! | sent mail | `T#{tenant}#MAIL#{event}` | `sent` | the event that asked for it |
 //! | request with a key | `T#{tenant}#IDEMPOTENCY#{digest}` | `record` | `kernel::idempotency`, before the handler |
 //!
 //! `gsi1pk` is `T#{tenant}#USERS`, `gsi1sk` the time of creation and the id; `gsi2pk` is
-//! `T#{tenant}#SEARCH`, `gsi2sk` the term. Deleted users stay, but leave both indexes.
+//! `T#{tenant}#SEARCH`, `gsi2sk` the term. Deleted users leave both, and wait for the eraser in gsi1 under
+//! `ERASURE`, in order of the time when they are due.
 
+mod address;
+mod erasure;
+mod imports;
 mod links;
 mod search;
 mod transaction;
@@ -26,13 +32,17 @@ use kernel::{caller::Tenant, event::Envelope, id::UserId};
 use serde_json::json;
 
 use self::transaction::Transaction;
-pub use self::transaction::{Conflict, SaveError};
+pub use self::{
+    address::Move,
+    transaction::{Conflict, SaveError},
+};
 use crate::{
     email::Email,
     hashing::PasswordHash,
     link::{NewLink, Purpose, StoredLink},
     profile::Username,
-    user::{Account, EMAIL_TERM, SignIn},
+    sign_in::SignIn,
+    user::{Account, EMAIL_TERM},
 };
 
 /// Which users a list is about.
@@ -75,14 +85,20 @@ pub struct Change {
     pub used_link: Option<StoredLink>,
     /// Links that are pointless now.
     pub dropped_links: Vec<Purpose>,
+    /// A link that is to be mailed because of the change.
+    pub new_link: Option<NewLink>,
     pub events: Vec<Envelope>,
 }
 
 impl Change {
     /// Whether nothing but the account is saved.
     pub fn is_nothing(&self) -> bool {
-        let Self { password, used_link, dropped_links, events } = self;
-        password.is_none() && used_link.is_none() && dropped_links.is_empty() && events.is_empty()
+        let Self { password, used_link, dropped_links, new_link, events } = self;
+        password.is_none()
+            && used_link.is_none()
+            && dropped_links.is_empty()
+            && new_link.is_none()
+            && events.is_empty()
     }
 }
 
@@ -102,7 +118,7 @@ impl Store {
         self.table.get(&user_key(tenant, user)).await
     }
 
-    /// The account with this address, of whatever tenant, deleted or not.
+    /// The account with this address, of whatever tenant, deleted or not, or having left it.
     pub async fn find_sign_in(&self, email: &Email) -> Result<Option<SignIn>, StoreError> {
         self.table.get(&sign_in_key(email)).await
     }
@@ -118,11 +134,10 @@ impl Store {
         let NewUser { account, password_hash, is_self_registered, link } = new;
         let mut transaction = Transaction::default();
         let sign_in = SignIn {
-            account: account.clone(),
-            password_hash: password_hash.cloned(),
             registrations: is_self_registered.into(),
+            ..SignIn::new(account.clone(), password_hash.cloned())
         };
-        let sign_in = Write::put(sign_in_key(&account.email), &sign_in).if_absent();
+        let sign_in = address::take(&sign_in, account.created_at);
         transaction.guarded(sign_in, Conflict::EmailTaken);
         let user = put_user(tenant, account).if_absent().announce(events);
         transaction.guarded(user, Conflict::Exists);
@@ -147,7 +162,7 @@ impl Store {
         after: &Account,
         change: Change,
     ) -> Result<(), SaveError> {
-        let Change { password, used_link, dropped_links, events } = change;
+        let Change { password, used_link, dropped_links, new_link, events } = change;
         let mut transaction = Transaction::default();
         let user = put_user(tenant, after).if_equals("version", &before.version).announce(&events);
         transaction.guarded(user, Conflict::Stale);
@@ -171,12 +186,10 @@ impl Store {
         }
         transaction.extend(search::changed_entries(tenant, before, after));
         if let Some(link) = &used_link {
-            let mut writes = links::consume(tenant, link).into_iter();
-            writes
-                .by_ref()
-                .take(1)
-                .for_each(|write| transaction.guarded(write, Conflict::LinkUsed));
-            transaction.extend(writes);
+            transaction.consume(tenant, link);
+        }
+        if let Some(link) = &new_link {
+            transaction.extend(links::put(tenant, after.id, link, &[]));
         }
         let spent = used_link.filter(StoredLink::is_replaceable).map(|link| link.purpose);
         for purpose in dropped_links.into_iter().filter(|purpose| Some(*purpose) != spent) {
@@ -290,7 +303,7 @@ fn sortable(time: Timestamp) -> String {
 fn put_user(tenant: Tenant, account: &Account) -> Write {
     let write = Write::put(user_key(tenant, account.id), account);
     if account.is_deleted() {
-        return write;
+        return erasure::enqueue(write, account);
     }
     let place = format!("{}#{}", sortable(account.created_at), account.id);
     let write = write.index(1, &users_pk(tenant), &place);

@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     email::Email,
-    hashing::PasswordHash,
     profile::{AvatarUrl, Name, Profile, ProfileChange, Username},
 };
 
@@ -44,30 +43,28 @@ pub struct Account {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub version: u64,
+    /// The address that the account has left, as long as it can return.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_email: Option<FormerEmail>,
+    /// Set while the account is deleted and not yet erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<Deletion>,
 }
 
-/// What a password is checked against, found by address in one read.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct SignIn {
-    pub account: Account,
-    /// Absent until the person has set one.
-    pub password_hash: Option<PasswordHash>,
-    /// How often somebody has registered with the address before it was proven; 0 where another than
-    /// its owner created the account.
-    #[serde(default)]
-    pub registrations: u32,
+/// An address that an account has left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerEmail {
+    pub email: Email,
+    /// Until then nobody else gets the address.
+    pub held_until: Timestamp,
 }
 
-impl SignIn {
-    /// Whether more may register with the address: nobody has proven yet to be its owner.
-    pub fn is_open_to_registration(&self) -> bool {
-        self.account.status == UserStatus::Pending && self.registrations > 0
-    }
-
-    /// Whether several have given a password for the account, of whom one is the owner at most.
-    pub fn is_contested(&self) -> bool {
-        self.registrations > 1
-    }
+/// What becomes of a deleted account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deletion {
+    /// The state that a restored account has again.
+    pub status_before: UserStatus,
+    pub erase_at: Timestamp,
 }
 
 /// Only a suspension can be lifted.
@@ -100,6 +97,8 @@ impl Account {
             created_at: now,
             updated_at: now,
             version: 1,
+            former_email: None,
+            deletion: None,
         }
     }
 
@@ -139,8 +138,28 @@ impl Account {
     }
 
     /// Makes the account invisible until it is erased.
-    pub fn delete(&mut self) {
+    pub fn delete(&mut self, erase_at: Timestamp) {
+        self.deletion = Some(Deletion { status_before: self.status, erase_at });
         self.status = UserStatus::Deleted;
+    }
+
+    /// Undoes a deletion. Says whether there was one.
+    pub fn restore(&mut self) -> bool {
+        let Some(Deletion { status_before, .. }) = self.deletion.take() else { return false };
+        self.status = status_before;
+        true
+    }
+
+    /// Whether the account can still return to an address that it has left.
+    pub fn has_just_moved(&self, now: Timestamp) -> bool {
+        self.former_email.as_ref().is_some_and(|former| now < former.held_until)
+    }
+
+    /// Gives the account another address, which its owner has proven.
+    pub fn move_to(&mut self, email: Email, former: Option<FormerEmail>) {
+        self.email = email;
+        self.email_verified = true;
+        self.former_email = former;
     }
 
     /// Changes the profile. Gives the names of the fields that are different now.
@@ -275,6 +294,18 @@ mod tests {
     #[test]
     fn a_pending_account_is_not_activated_by_hand() {
         assert_eq!(account("Ada").activate(), Err(NotSuspended));
+    }
+
+    #[test]
+    fn a_restored_account_is_what_it_was_before() {
+        let mut account = account("Ada");
+        assert!(!account.restore());
+        account.suspend();
+        let before = account.clone();
+        account.delete(Timestamp::UNIX_EPOCH);
+        assert!(account.is_deleted());
+        assert!(account.restore());
+        assert_eq!(account, before);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use contracts::generated::ROUTES;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::target::Target;
+use crate::{client::Answer, target::Target};
 
 /// Bodies that are valid for the routes that take one, so that an answer is about the id.
 fn body(method: &str, path: &str) -> Option<serde_json::Value> {
@@ -37,6 +37,10 @@ async fn another_tenants_ids_are_not_found_anywhere() {
     };
     let role = json!({"name": format!("foreign {}", ada.id), "permissions": []});
     let role = maker.client.post("/api/v1/roles", &role).await.expect(201);
+    let import = maker.client.request(Method::POST, "/api/v1/users/import", &[]);
+    let line = json!({"email": format!("foreign-{}@example.org", ada.id), "first_name": "F"});
+    let import = import.header("content-type", "application/x-ndjson").body(line.to_string());
+    let import = Answer::read(import).await.expect(202);
     let provider = json!({
         "slug": format!("foreign-{}", &ada.id[24..]), "name": "Foreign", "client_id": "x",
         "issuer": "https://idp.example.org", "enabled": false,
@@ -51,6 +55,9 @@ async fn another_tenants_ids_are_not_found_anywhere() {
     for route in ROUTES.iter().filter(|route| route.path.contains("{id}")) {
         // Whose id, and who asks for it: always from the other tenant.
         let (id, asks) = match route.path {
+            path if path.starts_with("/api/v1/users/imports/") => {
+                (import["id"].clone(), asks_for_made)
+            }
             path if path.starts_with("/api/v1/users/") => (json!(ada.id), &operator),
             path if path.starts_with("/api/v1/tenants/") => (tenant.clone(), &operator),
             path if path.starts_with("/api/v1/auth/sessions/") => {

@@ -3,7 +3,10 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::target::{PASSWORD, Target, eventually, unique_email};
+use crate::{
+    client::Answer,
+    target::{PASSWORD, Target, eventually, unique_email},
+};
 
 #[tokio::test]
 async fn a_user_is_created_changed_suspended_and_deleted() {
@@ -41,6 +44,9 @@ async fn a_user_is_created_changed_suspended_and_deleted() {
     operator.client.get(&path).await.expect_problem(404, "user.not_found");
     let refused = target.try_sign_in(&grace.email, PASSWORD).await;
     refused.expect_problem(401, "auth.invalid_credentials");
+    let restored = operator.client.post(&format!("{path}/restore"), &json!({})).await.expect(200);
+    assert_eq!((&restored["id"], &restored["status"]), (&json!(grace.id), &json!("active")));
+    operator.client.get(&path).await.expect(200);
 }
 
 #[tokio::test]
@@ -100,4 +106,82 @@ async fn people_change_their_own_profile() {
     assert_eq!(me["avatar_url"], "https://example.org/ada.png");
     let wrong = json!({"first_name": "", "avatar_url": "javascript:alert(1)", "role": "owner"});
     ada.client.patch("/api/v1/users/me", &wrong).await.expect_problem(422, "request.invalid");
+}
+
+#[tokio::test]
+async fn an_address_changes_by_mail_and_the_old_one_takes_it_back() {
+    let target = Target::get().await;
+    let ada = target.member().await;
+    let new = unique_email("new");
+    let body = json!({"new_email": new, "password": PASSWORD});
+    ada.client.post("/api/v1/users/me/email", &body).await.expect(202);
+    let anybody = target.anonymous();
+    let follow = async |what: &str, token: &str| {
+        let path = format!("/api/v1/users/email-change/{what}");
+        anybody.post(&path, &json!({"token": token})).await
+    };
+    follow("confirm", &target.inbox().token(&new).await).await.expect(204);
+    // The session goes on, and the new address signs in.
+    assert_eq!(ada.client.get("/api/v1/users/me").await.expect(200)["email"], new);
+    let thief = target.sign_in(&new, PASSWORD).await;
+    let refused = target.try_sign_in(&ada.email, PASSWORD).await;
+    refused.expect_problem(401, "auth.invalid_credentials");
+
+    // To the old address went its verification, the notice, and now the mail about the change.
+    eventually(|| async { (target.inbox().count(&ada.email).await == 3).then_some(()) }).await;
+    follow("revert", &target.inbox().token(&ada.email).await).await.expect(204);
+    eventually(|| async {
+        (thief.client.get("/api/v1/auth/me").await.status == 401).then_some(())
+    })
+    .await;
+    for email in [&new, &ada.email] {
+        let refused = target.try_sign_in(email, PASSWORD).await;
+        refused.expect_problem(401, "auth.invalid_credentials");
+    }
+}
+
+#[tokio::test]
+async fn imported_users_sign_in_with_their_old_passwords() {
+    let target = Target::get().await;
+    let operator = target.operator().await;
+    let email = unique_email("imported");
+    let hash = "$2y$04$EGdrhbKUv8Oc9vGiXX0HQOxSg445d458Muh7DAHskb6QbtCvdxcie";
+    let lines = [
+        json!({
+            "email": email, "first_name": "Imported", "password_hash": hash, "roles": ["viewer"],
+        }),
+        json!({"email": operator.email, "first_name": "Known"}),
+        json!({"email": "nowhere", "first_name": "Wrong"}),
+    ];
+    let text = lines.map(|line| line.to_string()).join("\n");
+    let request = operator.client.request(Method::POST, "/api/v1/users/import", &[]);
+    let request = request.header("content-type", "application/x-ndjson").body(text);
+    let started = Answer::read(request).await;
+    let path = format!("/api/v1/users/imports/{}", started.expect(202)["id"].as_str().unwrap());
+    assert_eq!(started.header("location"), path);
+    let done = eventually(|| async {
+        let import = operator.client.get(&path).await.expect(200);
+        (import["status"] == "completed").then_some(import)
+    })
+    .await;
+    for count in ["created", "exists", "invalid"] {
+        assert_eq!(done[count], 1, "{done:#}");
+    }
+    let report = operator.client.get(&format!("{path}/lines")).await.expect(200);
+    let user = report["items"][0]["user_id"].as_str().unwrap().to_owned();
+    let imported = target.sign_in(&email, "correctbatteryhorsestapler").await;
+    assert_eq!(imported.id, user);
+    let me = imported.client.get("/api/v1/auth/me").await.expect(200);
+    assert_eq!(me["roles"], json!(["viewer"]));
+
+    // What was done to them and what they did, out of the audit log.
+    let activity = format!("/api/v1/users/{user}/activity");
+    eventually(|| async {
+        let page = operator.client.get(&activity).await.expect(200);
+        let actions = page["items"].to_string();
+        let expected = ["user.created", "role.assigned", "auth.login_succeeded"];
+        expected.iter().all(|action| actions.contains(action)).then_some(())
+    })
+    .await;
+    imported.client.get(&activity).await.expect_problem(403, "auth.forbidden");
 }

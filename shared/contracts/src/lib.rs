@@ -6,6 +6,7 @@
 //! example in `events/` at the repository's top.
 
 pub mod access_token;
+pub mod audit;
 pub mod authz;
 pub mod catalogue;
 pub mod credential;

@@ -37,6 +37,11 @@ impl Tenant {
         Self(id)
     }
 
+    /// The tenant of a record that the platform itself works through, as a job does.
+    pub fn of_record(id: TenantId) -> Self {
+        Self(id)
+    }
+
     /// The tenant of the account behind an address that somebody has typed, without any proof: enough to
     /// send its owner a mail or to note a refused sign-in, and for nothing else.
     pub fn of_address(id: TenantId) -> Self {

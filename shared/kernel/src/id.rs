@@ -63,6 +63,10 @@ id!(
     UserId
 );
 id!(
+    /// An import of many users at once.
+    ImportId
+);
+id!(
     /// A sign-in of a user on one device; its refresh tokens form one family.
     SessionId
 );

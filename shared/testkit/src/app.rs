@@ -168,12 +168,21 @@ impl App {
         body: Option<&Value>,
         headers: &[(&str, &str)],
     ) -> Answer {
-        let mut request = request(method, path, body, headers);
-        request.extensions_mut().insert(Gateway {
-            ip_address: Some(person.address.clone()),
-            authorizer: person.context.clone(),
-        });
-        self.send(request).await
+        let request = request(method, path, body, headers);
+        self.send(through_gateway(request, person)).await
+    }
+
+    /// A `POST` of some other type than JSON, which the headers name.
+    pub async fn post_text(
+        &self,
+        person: &Person,
+        path: &str,
+        text: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = request(Method::POST, path, None, headers);
+        *request.body_mut() = Body::from(text.to_owned());
+        self.send(through_gateway(request, person)).await
     }
 
     /// A form through the gateway, from somebody without a token of ours.
@@ -232,6 +241,14 @@ fn request(
         None => Body::empty(),
     };
     request.body(body).expect("a test's request is well-formed")
+}
+
+fn through_gateway(mut request: Request<Body>, person: &Person) -> Request<Body> {
+    request.extensions_mut().insert(Gateway {
+        ip_address: Some(person.address.clone()),
+        authorizer: person.context.clone(),
+    });
+    request
 }
 
 /// What came back.

@@ -1,5 +1,6 @@
 //! The module over its real router and an embedded store; one binary, so that it links once.
 
+mod activity;
 mod recording;
 mod searching;
 mod support;

@@ -125,7 +125,8 @@ pub(super) async fn update_user(
 
 /// Delete a user
 ///
-/// The user is gone at once; the address stays taken until the data is erased.
+/// The user is gone at once; the address stays taken until the data is erased, 30 days later unless the
+/// platform is set otherwise. Until then the user can be restored.
 #[utoipa::path(
     delete,
     path = "/api/v1/users/{id}",
@@ -149,6 +150,29 @@ pub(super) async fn delete_user(
 ) -> Result<StatusCode, Problem> {
     service.delete_user(&caller, id, &expected).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Restore a deleted user
+///
+/// Until the data is erased. The user is again what they were before, but has no roles. Restoring a user who
+/// is not deleted changes nothing.
+#[utoipa::path(
+    post,
+    path = "/api/v1/users/{id}/restore",
+    operation_id = "restore_user",
+    params(("id" = UserId, Path, description = "The user's id")),
+    responses(
+        (status = 200, description = "The user", body = User,
+            headers(("ETag" = String, description = "Its version"))),
+        (status = 404, description = "`user.not_found`: there never was one, or it is erased"),
+    ),
+)]
+pub(super) async fn restore_user(
+    State(service): State<Arc<Service>>,
+    caller: Caller,
+    PathParams(id): PathParams<UserId>,
+) -> Result<Versioned<User>, Problem> {
+    Ok(versioned(&service.restore_user(&caller, id).await?))
 }
 
 /// Suspend a user

@@ -1,10 +1,10 @@
 use argon2::{
-    Algorithm, Argon2, Block, Params, Version,
+    Algorithm, Argon2, Block, Params, ParamsBuilder, Version,
     password_hash::phc::{self, Output, ParamsString, Salt},
 };
 use kernel::secret::{Secret, random_bytes};
 
-use super::{HashSettings, PasswordHash, Verdict, buffers::Memory};
+use super::{HashSettings, PasswordHash, Peppers, Verdict, buffers::Memory};
 use crate::password::{MAX_CHECKED_BYTES, normalise};
 
 /// 128 bits, as RFC 9106, section 3.1 recommends.
@@ -13,20 +13,28 @@ const SALT_LENGTH: usize = 16;
 /// argon2id with the settings of today.
 #[derive(Debug, Clone)]
 pub struct Recipe {
+    /// They name the pepper, if there is one: a hash made with another is one made with other settings.
     params: Params,
+    peppers: Peppers,
     /// Belongs to no password. Compared with where there is no hash, so that it takes as long.
     nobody: PasswordHash,
 }
 
 impl Recipe {
-    pub fn new(settings: &HashSettings) -> Result<Self, String> {
+    pub fn new(settings: &HashSettings, peppers: Peppers) -> Result<Self, String> {
         let HashSettings { memory_kib, iterations, parallelism, .. } = *settings;
-        let length = Some(Params::DEFAULT_OUTPUT_LEN);
-        let params = Params::new(memory_kib, iterations, parallelism, length)
+        let mut builder = ParamsBuilder::new();
+        builder.m_cost(memory_kib).t_cost(iterations).p_cost(parallelism);
+        builder.output_len(Params::DEFAULT_OUTPUT_LEN);
+        if let Some(pepper) = peppers.newest() {
+            builder.keyid(pepper.id());
+        }
+        let params = builder
+            .build()
             .map_err(|error| format!("argon2 does not take the settings: {error}"))?;
         let output = random_bytes::<{ Params::DEFAULT_OUTPUT_LEN }>();
         let nobody = phc_string(&params, &random_bytes::<SALT_LENGTH>(), &output);
-        Ok(Self { params, nobody })
+        Ok(Self { params, peppers, nobody })
     }
 
     /// The cheapest there is, for passwords that need no stretching.
@@ -35,14 +43,15 @@ impl Recipe {
         let params =
             Params::new(Params::MIN_M_COST, Params::MIN_T_COST, Params::MIN_P_COST, length)
                 .expect("the least that argon2 takes are settings that it takes");
-        Self { params, nobody: self.nobody.clone() }
+        Self { params, ..self.clone() }
     }
 
     /// Hashes a normalised password with a fresh salt.
     pub fn hash(&self, password: &Secret, memory: &mut Memory) -> PasswordHash {
         let salt = random_bytes::<SALT_LENGTH>();
         let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone());
+        let argon2 = self.argon2(Algorithm::Argon2id, Version::V0x13, self.params.clone());
+        let argon2 = argon2.expect("the settings name a pepper that is there");
         fill(&argon2, password, &salt, &mut output, memory)
             .expect("the lengths and settings are ones that argon2 takes");
         phc_string(&self.params, &salt, &output)
@@ -67,13 +76,25 @@ impl Recipe {
             let is_right = bcrypt::verify(password.expose(), text).unwrap_or(false);
             return if is_right { Verdict::Right { is_outdated: true } } else { Verdict::Wrong };
         }
-        self.verify_argon2(&normalise(password), text, memory).unwrap_or_else(|| {
-            tracing::error!("a stored password hash cannot be read");
+        let password = normalise(password);
+        self.verify_argon2(&password, text, memory).unwrap_or_else(|| {
+            super::peppers::report_unreadable();
+            self.verify_argon2(&password, &self.nobody.0, memory);
             Verdict::Wrong
         })
     }
 
-    /// `None` when the text is no hash of argon2.
+    /// argon2 with the pepper that the parameters name (RFC 9106, section 3.1: the secret value K);
+    /// `None` when it is not there.
+    fn argon2(&self, algorithm: Algorithm, version: Version, params: Params) -> Option<Argon2<'_>> {
+        if params.keyid().is_empty() {
+            return Some(Argon2::new(algorithm, version, params));
+        }
+        let pepper = self.peppers.find(params.keyid())?;
+        Argon2::new_with_secret(pepper.as_bytes(), algorithm, version, params).ok()
+    }
+
+    /// `None` when the text is no hash of argon2, or its pepper is not there.
     fn verify_argon2(&self, password: &Secret, text: &str, memory: &mut Memory) -> Option<Verdict> {
         let parsed = phc::PasswordHash::new(text).ok()?;
         let algorithm = Algorithm::try_from(parsed.algorithm.as_str()).ok()?;
@@ -85,7 +106,7 @@ impl Recipe {
             || params != self.params
             || salt.len() < SALT_LENGTH;
         let mut output = vec![0; expected.len()];
-        let argon2 = Argon2::new(algorithm, version, params);
+        let argon2 = self.argon2(algorithm, version, params)?;
         fill(&argon2, password, &salt, &mut output, memory).ok()?;
         let is_right = kernel::secret::equal(&output, expected.as_bytes());
         Some(if is_right { Verdict::Right { is_outdated } } else { Verdict::Wrong })

@@ -61,7 +61,10 @@ impl Service {
         new: NewAccount,
     ) -> Result<Account, Error> {
         let password_hash = match &new.password {
-            Some(password) => Some(self.hasher.hash(password).await?),
+            Some(password) => {
+                self.refuse_breached(password, "/password").await?;
+                Some(self.hasher.hash(password).await?)
+            }
             None => None,
         };
         let NewAccount { email, password: _, profile } = new;
@@ -215,10 +218,10 @@ impl Service {
         let permissions = Some(caller.permissions.clone());
         self.take_roles(&caller.origin, caller.tenant, user, permissions).await?;
         let deleted = self.change(caller.tenant, account, |account| {
-            account.delete();
+            account.delete(self.clock.now() + self.erased_after);
             let deleted = UserDeleted { user_id: user };
             Ok(Change {
-                dropped_links: vec![Purpose::Verification, Purpose::Reset],
+                dropped_links: vec![Purpose::Verification, Purpose::Reset, Purpose::EmailChange],
                 events: vec![self.event(caller.tenant, &caller.origin, &deleted)],
                 ..Change::default()
             })

@@ -1,15 +1,18 @@
+use std::sync::Arc;
+
 use contracts::events::{
-    Contact, MailPurpose, PasswordResetRequested, TokenReuseDetected, UserCreated,
-    UserMailRequested,
+    Contact, MailPurpose, PasswordResetRequested, UserCreated, UserMailRequested,
 };
 use kernel::{
     caller::Tenant,
+    client::CallError,
     event::Envelope,
+    id::UserId,
     mail::{Mail, MailError},
 };
 
 use super::Service;
-use crate::letters::{Letter, Topic};
+use crate::letters::{Letter, Notice, Topic};
 
 /// Why a mail that is due was not sent.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +21,9 @@ pub enum MailingError {
     Transport(#[from] MailError),
     #[error(transparent)]
     Store(#[from] aws::StoreError),
+    /// Whether the tenant wants the mail is not known.
+    #[error(transparent)]
+    Tenant(#[from] Arc<CallError>),
     #[error("a mail with a link is requested without naming the link")]
     NoLink,
 }
@@ -47,25 +53,45 @@ impl Service {
             MailPurpose::AlreadyRegistered => {
                 return self.send(event, &requested.personal, &Letter::AlreadyRegistered).await;
             }
+            MailPurpose::AddressWanted => {
+                return self.send(event, &requested.personal, &Letter::AddressWanted).await;
+            }
             MailPurpose::Verification => Topic::Verification,
             MailPurpose::VerificationOnly => Topic::VerificationOnly,
             MailPurpose::Registration => Topic::Registration,
+            MailPurpose::EmailChange => Topic::EmailChange,
+            MailPurpose::EmailChangeNotice => Topic::EmailChangeNotice,
+            MailPurpose::EmailChanged => Topic::EmailChanged,
         };
         let nonce = requested.nonce.as_ref().ok_or(MailingError::NoLink)?;
         self.send_link(event, &requested.personal, topic, nonce).await
     }
 
-    /// Tells a user that a session was ended because a spent refresh token came back.
-    pub async fn tell_of_reuse(
+    /// Tells a user that something about the security of their account has changed, unless their tenant
+    /// does without such mails. (Those with a link are no such mails: without them, nothing works.)
+    pub async fn tell_of_change(
         &self,
         event: &Envelope,
-        detected: &TokenReuseDetected,
+        user: UserId,
+        notice: Notice,
     ) -> Result<(), MailingError> {
-        let found = self.store.find(Tenant::of_event(event), detected.user_id).await?;
-        match found.filter(|account| !account.is_deleted()) {
-            Some(account) => self.send(event, &account.contact(), &Letter::SessionEnded).await,
-            None => Ok(()),
+        if !self.wants_security_mail(event).await? {
+            return Ok(());
         }
+        let found = self.store.find(Tenant::of_event(event), user).await?;
+        let Some(account) = found.filter(|account| !account.is_deleted()) else { return Ok(()) };
+        let ip_address = event.actor.ip_address.clone();
+        let letter = Letter::Security { notice, at: event.time, ip_address };
+        self.send(event, &account.contact(), &letter).await
+    }
+
+    async fn wants_security_mail(&self, event: &Envelope) -> Result<bool, MailingError> {
+        let tenant = Tenant::of_event(event).id();
+        let read = async || {
+            let found = self.tenants.find(&event.origin(), tenant).await?;
+            Ok::<_, CallError>(found.is_none_or(|tenant| tenant.settings.security_mail))
+        };
+        Ok(self.security_mail.get(format!("tenant:{tenant}:security_mail"), read).await?)
     }
 
     /// Mails the link with which a new password can be set.

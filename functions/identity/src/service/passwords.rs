@@ -11,8 +11,9 @@ use crate::{
     hashing::{PasswordHash, Verdict},
     link::Purpose,
     password::{NewPassword, normalise},
+    sign_in::SignIn,
     store::{Change, NewHash},
-    user::{Account, SignIn},
+    user::Account,
 };
 
 impl Service {
@@ -20,7 +21,7 @@ impl Service {
     pub async fn check_password(&self, credentials: &Credentials) -> Result<PasswordCheck, Error> {
         let Credentials { email, password } = credentials;
         let found = match Email::parse(email) {
-            Ok(email) => self.store.find_sign_in(&email).await?,
+            Ok(email) => self.find_sign_in(&email).await?,
             Err(_) => None,
         };
         let found = found.filter(|sign_in| !sign_in.account.is_deleted());
@@ -63,17 +64,14 @@ impl Service {
         if account.status != UserStatus::Active {
             return Err(Error::NotFound);
         }
-        let sign_in = self.store.find_sign_in(&account.email).await?;
-        let hash = sign_in.and_then(|sign_in| sign_in.password_hash);
-        if self.hasher.verify(current_password, hash.as_ref()).await? == Verdict::Wrong {
-            return Err(Error::WrongPassword);
-        }
+        let hash = self.prove_password(&account, current_password).await?;
         let accepted = self.policy.check(new_password, Some(&account.email));
         let accepted = accepted.map_err(|invalid| invalid.at("/new_password"))?;
         if accepted.secret().expose() == normalise(current_password).expose() {
             let rule = Invalid::new("password.unchanged", "must differ from the current password");
             return Err(rule.at("/new_password").into());
         }
+        self.refuse_breached(&accepted, "/new_password").await?;
         let new_hash = self.hasher.hash(&accepted).await?;
         let changed = self.change(tenant, account, |account| {
             // As it is now, not as it was before the hashing: whoever shuts an account out wins.
@@ -87,12 +85,39 @@ impl Service {
             };
             Ok(Change {
                 password: Some(NewHash { hash: Some(new_hash.clone()), replaced: hash.clone() }),
-                dropped_links: vec![Purpose::Reset],
+                dropped_links: vec![Purpose::Reset, Purpose::EmailChange],
                 events: vec![self.event(tenant, origin, &changed)],
                 ..Change::default()
             })
         });
         changed.await.map(drop)
+    }
+
+    /// Demands the account's password, and gives its hash.
+    pub(super) async fn prove_password(
+        &self,
+        account: &Account,
+        password: &Secret,
+    ) -> Result<Option<PasswordHash>, Error> {
+        let sign_in = self.find_sign_in(&account.email).await?;
+        let hash = sign_in.and_then(|sign_in| sign_in.password_hash);
+        match self.hasher.verify(password, hash.as_ref()).await? {
+            Verdict::Right { .. } => Ok(hash),
+            Verdict::Wrong => Err(Error::WrongPassword),
+        }
+    }
+
+    /// Refuses a new password that is known from a breach (NIST SP 800-63B-4, section 3.1.1.2).
+    pub(super) async fn refuse_breached(
+        &self,
+        password: &NewPassword,
+        pointer: &str,
+    ) -> Result<(), Error> {
+        if self.breaches.know(password).await {
+            let rule = "is known from a breach elsewhere, so guessers have it; choose another";
+            return Err(Invalid::new("password.breached", rule).at(pointer).into());
+        }
+        Ok(())
     }
 
     /// Has a link to set a new password mailed, if the address has an account that may use it. The
@@ -103,7 +128,7 @@ impl Service {
         email: &Email,
     ) -> Result<(), Error> {
         self.count_request_for(email).await?;
-        let found = self.store.find_sign_in(email).await?.map(|sign_in| sign_in.account);
+        let found = self.find_sign_in(email).await?.map(|sign_in| sign_in.account);
         let addressee = Addressee::of(found.filter(may_reset));
         let link = self.links.issue(Purpose::Reset, self.clock.now());
         let requested = PasswordResetRequested {
@@ -128,6 +153,7 @@ impl Service {
         }
         let accepted = self.policy.check(password, Some(&account.email));
         let accepted: NewPassword = accepted.map_err(|invalid| invalid.at("/password"))?;
+        self.refuse_breached(&accepted, "/password").await?;
         let hash = self.hasher.hash(&accepted).await?;
         let origin = origin.acting_as(account.id);
         let reset = self.change(tenant, account, |account| {
@@ -147,8 +173,9 @@ impl Service {
             Ok(Change {
                 password: Some(NewHash { hash: Some(hash.clone()), replaced: None }),
                 used_link: Some(link.clone()),
-                dropped_links: vec![Purpose::Verification],
+                dropped_links: vec![Purpose::Verification, Purpose::EmailChange],
                 events,
+                ..Change::default()
             })
         });
         match reset.await {

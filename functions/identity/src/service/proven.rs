@@ -18,7 +18,7 @@ impl Service {
         email: &str,
     ) -> Result<Option<Account>, Error> {
         let Ok(email) = Email::parse(email) else { return Ok(None) };
-        let found = self.store.find_sign_in(&email).await?.map(|sign_in| sign_in.account);
+        let found = self.find_sign_in(&email).await?.map(|sign_in| sign_in.account);
         let is_here = |account: &Account| account.tenant_id == tenant.id() && !account.is_deleted();
         Ok(found.filter(is_here))
     }
@@ -42,7 +42,7 @@ impl Service {
     /// Whether the user has a password.
     pub async fn has_password(&self, tenant: Tenant, user: UserId) -> Result<bool, Error> {
         let Some(account) = self.store.find(tenant, user).await? else { return Ok(false) };
-        let sign_in = self.store.find_sign_in(&account.email).await?;
+        let sign_in = self.find_sign_in(&account.email).await?;
         Ok(sign_in.is_some_and(|sign_in| sign_in.password_hash.is_some()))
     }
 }

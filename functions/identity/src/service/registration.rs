@@ -18,8 +18,9 @@ use crate::{
     link::{Confirms, NewLink, Purpose, Registered},
     password::{NewPassword, Policy},
     profile::{Name, Profile},
+    sign_in::SignIn,
     store::{Conflict, SaveError},
-    user::{SignIn, full_name},
+    user::full_name,
 };
 
 /// An account that somebody makes for themselves.
@@ -55,10 +56,11 @@ impl Service {
     /// is one hash, one read and one write: neither answer nor time says which it was.
     pub async fn register(&self, origin: &Origin, new: NewRegistration) -> Result<(), Error> {
         let NewRegistration { tenant, user, email, password, profile } = new;
+        self.refuse_breached(&password, "/password").await?;
         let password_hash = self.hasher.hash(&password).await?;
         let Profile { first_name, last_name, .. } = profile.clone();
         let registered = Registered { password_hash: password_hash.clone(), first_name, last_name };
-        if let Some(owner) = self.store.find_sign_in(&email).await? {
+        if let Some(owner) = self.find_sign_in(&email).await? {
             return self.register_again(origin, user, &owner, registered).await;
         }
         let new = NewPending {
@@ -70,7 +72,7 @@ impl Service {
         };
         match self.add_pending(origin, tenant, new).await {
             // Taken between the read and the write.
-            Err(Error::EmailTaken) => match self.store.find_sign_in(&email).await? {
+            Err(Error::EmailTaken) => match self.find_sign_in(&email).await? {
                 Some(owner) => self.register_again(origin, user, &owner, registered).await,
                 None => Err(Error::Contended),
             },

@@ -16,8 +16,9 @@ use crate::{
     error::Error,
     link::{Confirms, NewLink, Purpose, StoredLink},
     profile::{Patch, ProfileChange},
+    sign_in::SignIn,
     store::{Change, NewHash, Store},
-    user::{Account, SignIn},
+    user::Account,
 };
 
 impl Service {
@@ -46,6 +47,7 @@ impl Service {
                 used_link: Some(link.clone()),
                 dropped_links: vec![Purpose::Verification],
                 events,
+                ..Change::default()
             })
         });
         match verified.await {
@@ -64,7 +66,7 @@ impl Service {
         let password = match &link.confirms {
             Confirms::First => None,
             Confirms::Only => {
-                let sign_in = self.store.find_sign_in(&account.email).await?;
+                let sign_in = self.find_sign_in(&account.email).await?;
                 let is_contested = sign_in.is_some_and(|sign_in| sign_in.is_contested());
                 is_contested.then_some(NewHash { hash: None, replaced: None })
             }
@@ -81,7 +83,7 @@ impl Service {
     /// are the same if not.
     pub async fn resend_verification(&self, origin: &Origin, email: &Email) -> Result<(), Error> {
         self.count_request_for(email).await?;
-        let found = self.store.find_sign_in(email).await?;
+        let found = self.find_sign_in(email).await?;
         let found = found.filter(|sign_in| sign_in.account.status == UserStatus::Pending);
         let is_contested = found.as_ref().is_some_and(SignIn::is_contested);
         let purpose =

@@ -9,7 +9,7 @@ use kernel::{
 use super::{Conflict, SaveError, Store, sign_in_key, transaction::Transaction};
 use crate::{
     link::{NewLink, Purpose, StoredLink},
-    user::SignIn,
+    sign_in::SignIn,
 };
 
 impl Store {
@@ -40,13 +40,11 @@ impl Store {
         link: &NewLink,
         event: &Envelope,
     ) -> Result<(), SaveError> {
-        let stored = stored(tenant, owner.account.id, link);
         let counted = Write::update(sign_in_key(&owner.account.email))
             .add("registrations", 1)
             .when("#account.#status = :pending")
             .value(":pending", &UserStatus::Pending);
-        let token = Write::put(token_key(&link.fingerprint), &stored)
-            .expires(link.expires_at)
+        let token = put_beside(tenant, owner.account.id, link)
             .announce(std::slice::from_ref(event))
             .if_absent();
         let mut transaction = Transaction::default();
@@ -74,6 +72,12 @@ pub fn put(tenant: Tenant, user: UserId, link: &NewLink, events: &[Envelope]) ->
     ]
 }
 
+/// Where the token of a link is looked up that stands beside all others of its purpose.
+pub fn put_beside(tenant: Tenant, user: UserId, link: &NewLink) -> Write {
+    let stored = stored(tenant, user, link);
+    Write::put(token_key(&link.fingerprint), &stored).expires(link.expires_at)
+}
+
 fn put_for_nobody(link: NewLink, event: &Envelope) -> [Write; 2] {
     let nobody = Tenant::of_address(TenantId::new());
     let link = NewLink { expires_at: event.time, ..link };
@@ -83,8 +87,9 @@ fn put_for_nobody(link: NewLink, event: &Envelope) -> [Write; 2] {
 }
 
 fn stored(tenant: Tenant, user: UserId, link: &NewLink) -> StoredLink {
-    let NewLink { purpose, nonce: _, fingerprint, expires_at, confirms } = link.clone();
-    StoredLink { tenant_id: tenant.id(), user_id: user, purpose, fingerprint, expires_at, confirms }
+    let NewLink { purpose, nonce: _, fingerprint, expires_at, confirms, email } = link.clone();
+    let tenant_id = tenant.id();
+    StoredLink { tenant_id, user_id: user, purpose, fingerprint, expires_at, confirms, email }
 }
 
 /// Ends a link, provided that it has not ended: by its use, or for one that is replaceable by a newer
@@ -130,6 +135,7 @@ mod tests {
             fingerprint: "f".repeat(43),
             expires_at: now,
             confirms: Confirms::First,
+            email: None,
         };
         let verified = UserVerified { user_id: user };
         let event = Envelope::new("identity", now, tenant, &Origin::system("test"), &verified);

@@ -1,4 +1,8 @@
 use aws::{StoreError, Table, Write};
+use kernel::caller::Tenant;
+
+use super::links;
+use crate::link::StoredLink;
 
 /// A rule that a write would have broken; nothing was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +53,13 @@ impl Transaction {
 
     pub fn extend(&mut self, writes: impl IntoIterator<Item = Write>) {
         writes.into_iter().for_each(|write| self.add(write));
+    }
+
+    /// Adds the use of a link, which must not have ended.
+    pub fn consume(&mut self, tenant: Tenant, link: &StoredLink) {
+        let mut writes = links::consume(tenant, link).into_iter();
+        writes.by_ref().take(1).for_each(|write| self.guarded(write, Conflict::LinkUsed));
+        self.extend(writes);
     }
 
     pub async fn commit(self, table: &Table) -> Result<(), SaveError> {

@@ -77,6 +77,28 @@ async fn a_user_who_was_deleted_before_the_retry_does_not_come_back() {
 }
 
 #[tokio::test]
+async fn an_import_asked_for_again_after_a_crash_is_the_same_import() {
+    let world = World::open().await;
+    let admin = admin();
+    let import = async || {
+        let line = json!({"email": EMAIL, "first_name": "Grace"}).to_string();
+        let headers = [("content-type", "application/x-ndjson"), ("idempotency-key", "k")];
+        world.app.post_text(&admin, "/api/v1/users/import", &line, &headers).await
+    };
+    world.records.die_once();
+    import().await.expect(500);
+    world.deliver().await;
+    world.deliver().await;
+    world.clock.advance(SignedDuration::from_secs(31));
+    let found = import().await.expect(202);
+    assert_eq!((&found["status"], &found["created"]), (&json!("completed"), &json!(1)));
+    let again = import().await;
+    assert!(again.is_replayed());
+    assert_eq!(again.expect(202), found);
+    assert!(world.news().await.is_empty());
+}
+
+#[tokio::test]
 async fn a_registration_that_comes_again_with_its_id_is_one_registration() {
     let world = World::open().await;
     let (tenant, user) = (TenantId::new(), UserId::new());

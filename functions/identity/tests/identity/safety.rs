@@ -1,4 +1,6 @@
-//! Mails about what happens to a user's sessions.
+//! Mails about what happens to the security of a user's account.
+
+use std::sync::atomic::Ordering;
 
 use contracts::events::TokenReuseDetected;
 use kernel::{
@@ -8,6 +10,9 @@ use kernel::{
     id::{SessionId, TenantId, UserId},
     origin::Origin,
 };
+
+use serde_json::json;
+use testkit::Person;
 
 use crate::common::{World, admin, path_of};
 
@@ -44,4 +49,62 @@ async fn nobody_is_written_to_who_is_gone_or_never_was() {
         consumer.consume(&reuse(&world, tenant, id)).await.unwrap();
     }
     assert_eq!(world.mailbox.to("ada@example.org").len(), before);
+}
+
+#[tokio::test]
+async fn a_user_hears_that_the_password_was_changed_and_from_where() {
+    let world = World::open().await;
+    world.active(TenantId::new(), "ada@example.org").await;
+    reset(&world).await;
+    let mail = world.mailbox.to("ada@example.org").pop().unwrap();
+    assert_eq!(mail.subject, "Your password was changed");
+    assert!(mail.text.contains("2026-05-04 10:00 UTC"), "{}", mail.text);
+    assert!(mail.text.contains("from the network address 203.0.113.7"), "{}", mail.text);
+}
+
+#[tokio::test]
+async fn nobody_hears_of_it_whose_tenant_does_without() {
+    let world = World::open().await;
+    let tenant = TenantId::new();
+    let user = world.active(tenant, "ada@example.org").await;
+    world.tenants.wants_security_mail.store(false, Ordering::SeqCst);
+    reset(&world).await;
+    let consumer = world.module.consumer.clone().unwrap();
+    let event = reuse(&world, tenant, user["id"].as_str().unwrap().parse().unwrap());
+    consumer.consume(&event).await.unwrap();
+    let subject = world.mailbox.to("ada@example.org").pop().unwrap().subject;
+    assert_eq!(subject, "Set a new password");
+    // The answer is remembered for a minute.
+    world.tenants.wants_security_mail.store(true, Ordering::SeqCst);
+    world.clock.advance(jiff::SignedDuration::from_mins(1));
+    consumer.consume(&event).await.unwrap();
+    let subject = world.mailbox.to("ada@example.org").pop().unwrap().subject;
+    assert_eq!(subject, "Your session was ended for your safety");
+}
+
+#[tokio::test]
+async fn a_mail_waits_while_nobody_knows_whether_it_is_wanted() {
+    let world = World::open().await;
+    let tenant = TenantId::new();
+    let user = world.active(tenant, "ada@example.org").await;
+    let event = reuse(&world, tenant, user["id"].as_str().unwrap().parse().unwrap());
+    let consumer = world.module.consumer.clone().unwrap();
+    world.tenants.is_down.store(true, Ordering::SeqCst);
+    assert!(consumer.consume(&event).await.is_err());
+    world.tenants.is_down.store(false, Ordering::SeqCst);
+    consumer.consume(&event).await.unwrap();
+    let subject = world.mailbox.to("ada@example.org").pop().unwrap().subject;
+    assert_eq!(subject, "Your session was ended for your safety");
+}
+
+/// Sets a new password by a mailed link, and delivers what follows from it.
+async fn reset(world: &World) {
+    let (anybody, path) = (Person::anonymous(), "/api/v1/users/password-reset");
+    let body = json!({ "email": "ada@example.org" });
+    world.app.post(&anybody, path, &body).await.expect(202);
+    world.deliver().await;
+    let token = world.mailbox.last_token("ada@example.org");
+    let body = json!({ "token": token, "password": "seven seas and one gull" });
+    world.app.post(&anybody, &format!("{path}/confirm"), &body).await.expect(204);
+    world.deliver().await;
 }

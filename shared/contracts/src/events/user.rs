@@ -1,4 +1,7 @@
-use kernel::{event::EventData, id::UserId};
+use kernel::{
+    event::EventData,
+    id::{ImportId, UserId},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::identity::UserStatus;
@@ -31,10 +34,24 @@ pub struct UserUpdated {
     pub changed: Vec<String>,
 }
 
-/// An account was deleted; its data is erased 30 days later.
+/// An account was deleted; its data is erased some time later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserDeleted {
+    pub user_id: UserId,
+}
+
+/// A deleted account was brought back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserRestored {
+    pub user_id: UserId,
+}
+
+/// All that there was of a deleted account is gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserErased {
     pub user_id: UserId,
 }
 
@@ -59,6 +76,24 @@ pub struct UserActivated {
     pub user_id: UserId,
 }
 
+/// Users are to be imported; told once for each chunk of the lines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserImportRequested {
+    pub import_id: ImportId,
+    /// Which chunk, from 0.
+    pub chunk: u32,
+}
+
+impl EventData for UserImportRequested {
+    const TYPE: &'static str = "platform.user.import_requested";
+    const RESOURCE: &'static str = "user_import";
+
+    fn subject_id(&self) -> String {
+        self.import_id.to_string()
+    }
+}
+
 /// What a requested mail is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -71,6 +106,14 @@ pub enum MailPurpose {
     Registration,
     /// Somebody tried to register with an address that already has an account.
     AlreadyRegistered,
+    /// To the new address: the link that makes it the account's.
+    EmailChange,
+    /// To the present address: another one is asked for; with the link that prevents it.
+    EmailChangeNotice,
+    /// To the old address: the account has another one; with the link that takes it back.
+    EmailChanged,
+    /// Somebody wants the address of this account for theirs.
+    AddressWanted,
 }
 
 /// A mail to an account's owner is due.
@@ -102,6 +145,8 @@ about_user! {
     UserCreated: "platform.user.created",
     UserUpdated: "platform.user.updated",
     UserDeleted: "platform.user.deleted",
+    UserRestored: "platform.user.restored",
+    UserErased: "platform.user.erased",
     UserVerified: "platform.user.verified",
     UserSuspended: "platform.user.suspended",
     UserActivated: "platform.user.activated",

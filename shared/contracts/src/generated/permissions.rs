@@ -76,6 +76,9 @@ pub const USER_UPDATE: &str = "user.update";
 /// Delete users.
 pub const USER_DELETE: &str = "user.delete";
 
+/// Import users.
+pub const USER_IMPORT: &str = "user.import";
+
 // tenant
 
 /// See the tenant.
@@ -108,6 +111,7 @@ pub const ALL: &[Permission] = &[
     Permission { code: USER_READ, description: "See any user of the tenant.", module: "identity", roles: &["admin"] },
     Permission { code: USER_UPDATE, description: "Change, suspend and activate users.", module: "identity", roles: &["admin"] },
     Permission { code: USER_DELETE, description: "Delete users.", module: "identity", roles: &["admin"] },
+    Permission { code: USER_IMPORT, description: "Import users.", module: "identity", roles: &["admin"] },
     Permission { code: TENANT_READ, description: "See the tenant.", module: "tenant", roles: &["admin", "member", "viewer"] },
     Permission { code: TENANT_UPDATE, description: "Change the tenant itself.", module: "tenant", roles: &[] },
 ];

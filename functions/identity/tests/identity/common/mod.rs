@@ -1,7 +1,9 @@
 //! The module with everything around it that it talks to.
 
+mod audit;
 mod authz;
 mod mailbox;
+mod tenants;
 
 use std::sync::{
     Arc,
@@ -20,20 +22,32 @@ use kernel::{
 use serde_json::{Value, json};
 use testkit::{Answer, App, MortalRecords, Person, TestStore};
 
-pub use self::{authz::FakeAuthorization, mailbox::Mailbox};
+pub use self::{
+    audit::FakeAudit, authz::FakeAuthorization, mailbox::Mailbox, tenants::FakeTenants,
+};
 
 /// A password that is good enough.
 pub const PASSWORD: &str = "nine lives of a cobol cat";
 
 /// Every permission of this service.
-pub const ADMIN: &[&str] =
-    &["user.create", "user.list", "user.read", "user.update", "user.delete", "role.assign"];
+pub const ADMIN: &[&str] = &[
+    "user.create",
+    "user.list",
+    "user.read",
+    "user.update",
+    "user.delete",
+    "user.import",
+    "role.assign",
+    "audit.log.read",
+];
 
 pub struct World {
     pub store: TestStore,
     pub app: App,
     pub module: Module,
     pub authz: Arc<FakeAuthorization>,
+    pub audit: Arc<FakeAudit>,
+    pub tenants: Arc<FakeTenants>,
     pub mailbox: Arc<Mailbox>,
     pub clock: ManualClock,
     pub records: Arc<MortalRecords>,
@@ -74,6 +88,8 @@ impl World {
             sources = sources.with(variable, value);
         }
         let authz = Arc::new(FakeAuthorization::default());
+        let audit = Arc::new(FakeAudit::default());
+        let tenants = Arc::new(FakeTenants::default());
         let mailbox = Arc::new(Mailbox::default());
         let clock = ManualClock::at("2026-05-04T10:00:00Z".parse::<Timestamp>().unwrap());
         let table = store.table("identity").await;
@@ -81,6 +97,8 @@ impl World {
         let ports = Ports {
             table: table.clone(),
             authz: authz.clone(),
+            audit: audit.clone(),
+            tenants: tenants.clone(),
             mailer: mailbox.clone(),
             clock: Arc::new(clock.clone()),
             cursors: Cursors::new(Key::from_bytes([1; 32])),
@@ -91,7 +109,19 @@ impl World {
         let module = identity::module(&sources, ports).unwrap();
         let app = App::limited(&module, limits);
         let delivered = AtomicUsize::new(0);
-        Self { store, app, module, authz, mailbox, clock, records, table, delivered }
+        Self {
+            store,
+            app,
+            module,
+            authz,
+            audit,
+            tenants,
+            mailbox,
+            clock,
+            records,
+            table,
+            delivered,
+        }
     }
 
     /// Hands the events that were announced since the last time to the consumers.
@@ -176,6 +206,13 @@ impl World {
         let (tenant, id) = (user["tenant_id"].as_str().unwrap(), user["id"].as_str().unwrap());
         let query = Query::partition(format!("T#{tenant}#USER#{id}"));
         self.table.query(query).await.unwrap().items
+    }
+
+    /// Everything that is stored about an import, as text.
+    pub async fn import_items(&self, person: &Person, import: &Value) -> String {
+        let (tenant, id) = (person.tenant(), import["id"].as_str().unwrap());
+        let query = Query::partition(format!("T#{tenant}#IMPORT#{id}"));
+        Value::from(self.table.query::<Value>(query).await.unwrap().items).to_string()
     }
 
     async fn sign_in(&self, email: &str) -> Value {
