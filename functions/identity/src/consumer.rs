@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use contracts::{
     authz::RoleRef,
     events::{
-        PasswordChanged, PasswordResetRequested, RoleAssigned, RoleRevoked, TokenReuseDetected,
-        UserCreated, UserImportRequested, UserMailRequested,
+        LoginSucceeded, MfaDisabled, MfaEnabled, PasswordChanged, PasswordResetRequested,
+        RoleAssigned, RoleRevoked, TokenReuseDetected, UserCreated, UserImportRequested,
+        UserMailRequested,
     },
 };
 use kernel::{
@@ -42,6 +43,25 @@ impl Consumer for Consumers {
             PasswordChanged::TYPE => {
                 let PasswordChanged { user_id, .. } = data(event)?;
                 let told = service.tell_of_change(event, user_id, Notice::PasswordChanged).await;
+                told.map_err(ConsumeError::retry)
+            }
+            MfaEnabled::TYPE => {
+                let MfaEnabled { user_id, factor } = data(event)?;
+                let told =
+                    service.tell_of_change(event, user_id, Notice::FactorAdded(factor)).await;
+                told.map_err(ConsumeError::retry)
+            }
+            MfaDisabled::TYPE => {
+                let MfaDisabled { user_id, factor } = data(event)?;
+                let notice = Notice::FactorRemoved(factor);
+                service.tell_of_change(event, user_id, notice).await.map_err(ConsumeError::retry)
+            }
+            LoginSucceeded::TYPE => {
+                let LoginSucceeded { user_id, is_new_device, .. } = data(event)?;
+                if !is_new_device {
+                    return Ok(());
+                }
+                let told = service.tell_of_change(event, user_id, Notice::NewDevice).await;
                 told.map_err(ConsumeError::retry)
             }
             UserImportRequested::TYPE => {

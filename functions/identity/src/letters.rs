@@ -2,6 +2,7 @@
 
 mod words;
 
+use contracts::events::Factor;
 use jiff::{SignedDuration, Timestamp};
 use kernel::secret::Secret;
 use minijinja::{AutoEscape, Environment, context};
@@ -61,6 +62,9 @@ pub enum Notice {
     /// A session was ended because somebody else may have had its refresh token.
     SessionEnded,
     PasswordChanged,
+    FactorAdded(Factor),
+    FactorRemoved(Factor),
+    NewDevice,
 }
 
 /// A letter in words.
@@ -170,6 +174,9 @@ mod tests {
             Letter::AddressWanted,
             security(Notice::SessionEnded),
             security(Notice::PasswordChanged),
+            security(Notice::FactorAdded(Factor::Passkey)),
+            security(Notice::FactorRemoved(Factor::Totp)),
+            security(Notice::NewDevice),
         ] {
             let written = Letters::default().write(&letter, "Ada");
             assert!(!written.text.contains("http") && !written.html.contains("<a "));

@@ -1,6 +1,10 @@
+use contracts::events::Factor;
 use jiff::SignedDuration;
 
 use super::{Letter, Notice, Topic};
+
+const NOT_ME: &str = "If it was not you, ask for a new password at once, which ends all sessions, look \
+                      at the factors of your account, and tell whoever administers it.";
 
 /// The words of a letter around its link.
 pub struct Words {
@@ -68,6 +72,44 @@ fn security_words(notice: Notice) -> Words {
                  you, there is nothing to do.",
                 "If it was not you, ask for a new password at once, and tell whoever administers your \
                  account.",
+            ],
+            action: "",
+            after: Vec::new(),
+        },
+        Notice::FactorAdded(factor) => Words {
+            subject: match factor {
+                Factor::Totp => "An authenticator app was added to your account",
+                Factor::Passkey => "A passkey was added to your account",
+                Factor::RecoveryCodes => "Your account has new recovery codes",
+            },
+            before: vec![
+                "From now on it can be used to sign in to your account. If it was you, there is \
+                 nothing to do.",
+                NOT_ME,
+            ],
+            action: "",
+            after: Vec::new(),
+        },
+        Notice::FactorRemoved(factor) => Words {
+            subject: match factor {
+                Factor::Totp => "The authenticator app was removed from your account",
+                Factor::Passkey => "A passkey was removed from your account",
+                Factor::RecoveryCodes => "The recovery codes of your account were removed",
+            },
+            before: vec![
+                "It can no longer be used to sign in to your account. If it was you, there is \
+                 nothing to do.",
+                NOT_ME,
+            ],
+            action: "",
+            after: Vec::new(),
+        },
+        Notice::NewDevice => Words {
+            subject: "A new sign-in to your account",
+            before: vec![
+                "Somebody signed in to your account from a device or network that was not seen with \
+                 it before. If it was you, there is nothing to do.",
+                NOT_ME,
             ],
             action: "",
             after: Vec::new(),

@@ -147,8 +147,8 @@ impl Service {
     ) -> Result<bool, Error> {
         let now = self.clock.now();
         let reset = self.links.issue(Purpose::Reset, now);
-        let events = self.locked_out(tenant, origin, account, &reset.nonce);
         let mut changed = account.clone();
+        let events = self.locked_out(tenant, origin, &mut changed, &reset.nonce);
         changed.touch(now);
         let change = Change {
             password: Some(NewHash { hash: None, replaced: None }),
@@ -179,7 +179,7 @@ impl Service {
         moved.move_to(old.clone(), None);
         moved.touch(now);
         let mut events = vec![self.email_updated(tenant, origin, account)];
-        events.extend(self.locked_out(tenant, origin, &moved, &reset.nonce));
+        events.extend(self.locked_out(tenant, origin, &mut moved, &reset.nonce));
         let changes = Move {
             used_link: link.clone(),
             known_hash: self.hash_of(account).await?,
@@ -230,15 +230,19 @@ impl Service {
         Ok(sign_in.and_then(|sign_in| sign_in.password_hash))
     }
 
-    /// What is announced when an account's sessions and password end together.
+    /// Ends an account's sessions and password together: what is announced of it.
     fn locked_out(
         &self,
         tenant: Tenant,
         origin: &Origin,
-        account: &Account,
+        account: &mut Account,
         nonce: &str,
     ) -> [Envelope; 2] {
-        let changed = PasswordChanged { user_id: account.id, kept_session_id: None };
+        let changed = PasswordChanged {
+            user_id: account.id,
+            kept_session_id: None,
+            password_version: account.renew_password(),
+        };
         let requested = PasswordResetRequested {
             user_id: account.id,
             nonce: nonce.to_owned(),

@@ -2,11 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
-use contracts::events::TokenReuseDetected;
+use contracts::events::{Factor, LoginSucceeded, MfaDisabled, MfaEnabled, TokenReuseDetected};
 use kernel::{
     caller::Tenant,
     clock::Clock,
-    event::Envelope,
+    event::{Envelope, EventData},
     id::{SessionId, TenantId, UserId},
     origin::Origin,
 };
@@ -17,9 +17,42 @@ use testkit::Person;
 use crate::common::{World, admin, path_of};
 
 fn reuse(world: &World, tenant: TenantId, user_id: UserId) -> Envelope {
-    let detected = TokenReuseDetected { user_id, session_id: SessionId::new() };
+    let session_id = SessionId::new();
+    event_of_auth(world, tenant, &TokenReuseDetected { user_id, session_id })
+}
+
+fn event_of_auth(world: &World, tenant: TenantId, data: &impl EventData) -> Envelope {
     let tenant = Tenant::of_internal_call(tenant);
-    Envelope::new("auth", world.clock.now(), tenant, &Origin::system("test"), &detected)
+    Envelope::new("auth", world.clock.now(), tenant, &Origin::system("test"), data)
+}
+
+#[tokio::test]
+async fn a_user_hears_of_changed_factors_and_new_devices_but_not_of_every_sign_in() {
+    let world = World::open().await;
+    let tenant = TenantId::new();
+    let user = world.active(tenant, "ada@example.org").await;
+    let user_id = user["id"].as_str().unwrap().parse().unwrap();
+    let before = world.mailbox.to("ada@example.org").len();
+    let signed_in =
+        |is_new_device| LoginSucceeded { user_id, session_id: SessionId::new(), is_new_device };
+    let events = [
+        event_of_auth(&world, tenant, &MfaEnabled { user_id, factor: Factor::Totp }),
+        event_of_auth(&world, tenant, &MfaDisabled { user_id, factor: Factor::Passkey }),
+        event_of_auth(&world, tenant, &signed_in(false)),
+        event_of_auth(&world, tenant, &signed_in(true)),
+    ];
+    let consumer = world.module.consumer.clone().unwrap();
+    for event in &events {
+        consumer.consume(event).await.unwrap();
+    }
+    let mails = world.mailbox.to("ada@example.org");
+    let subjects: Vec<_> = mails[before..].iter().map(|mail| mail.subject.as_str()).collect();
+    let expected = [
+        "An authenticator app was added to your account",
+        "A passkey was removed from your account",
+        "A new sign-in to your account",
+    ];
+    assert_eq!(subjects, expected);
 }
 
 #[tokio::test]
