@@ -18,5 +18,6 @@ mod second_factor;
 mod sign_in;
 mod target;
 mod tenants;
+mod tour;
 mod users;
 mod walkthrough;
