@@ -1,6 +1,9 @@
 //! Documentation, health, and the manners of every answer.
 
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use contracts::generated::ROUTES;
 use kernel::route::Access;
@@ -48,6 +51,38 @@ async fn the_document_in_the_repository_is_up_to_date() {
     let written: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     let served = target.anonymous().get("/openapi.json").await.expect(200);
     assert!(written == served, "out of date; run `make generate`");
+}
+
+#[test]
+fn every_test_that_the_security_page_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = std::fs::read_to_string(root.join("docs/security.md")).unwrap();
+    let mut sources = Vec::new();
+    for folder in ["functions", "shared", "local"] {
+        collect_sources(&root.join(folder), &mut sources);
+    }
+    let mut named = 0;
+    for (file, test) in page.split('`').filter_map(|code| code.split_once(".rs::")) {
+        let declaration = format!("fn {test}(");
+        let exists = sources.iter().any(|(path, text)| {
+            path.file_stem().is_some_and(|stem| stem == file) && text.contains(&declaration)
+        });
+        assert!(exists || file == "file", "there is no test {file}.rs::{test}");
+        named += 1;
+    }
+    assert!(named > 50, "the page names {named} tests");
+}
+
+fn collect_sources(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect_sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            found.push((path, text));
+        }
+    }
 }
 
 #[tokio::test]
