@@ -110,3 +110,41 @@ async fn a_link_is_sent_again_to_whoever_may_wait_for_one() {
     let body = json!({"email": "nobody@example.org"});
     target.anonymous().post("/api/v1/users/email-verification/resend", &body).await.expect(202);
 }
+
+#[tokio::test]
+async fn a_role_is_found_renamed_and_deleted() {
+    let target = Target::get().await;
+    let operator = target.operator().await;
+    let known = operator.client.get("/api/v1/permissions").await.expect(200);
+    assert!(known.to_string().contains("role.read"));
+    let path = "/api/v1/roles";
+    let name = format!("tour {}", kernel::id::UserId::new());
+    let body = json!({"name": name, "permissions": ["role.read"]});
+    let made = operator.client.post(path, &body).await.expect(201);
+    let own = format!("{path}/{}", made["id"].as_str().unwrap());
+    let renamed = json!({"name": format!("{name} 2")});
+    let renamed = operator.client.patch(&own, &renamed).await.expect(200);
+    assert_eq!(operator.client.get(&own).await.expect(200), renamed);
+    let listed = operator.client.get(&format!("{path}?limit=100")).await.expect(200);
+    assert!(!listed["items"].as_array().unwrap().is_empty());
+    let checks = json!({"checks": [{"permission": "role.read"}, {"permission": "role.delete"}]});
+    let checked = operator.client.post("/api/v1/authz/check/batch", &checks).await.expect(200);
+    assert_eq!(checked["results"].as_array().unwrap().len(), 2);
+    operator.client.delete(&own).await.expect(204);
+    operator.client.get(&own).await.expect_problem(404, "role.not_found");
+}
+
+#[tokio::test]
+async fn one_session_is_ended_and_its_entry_read() {
+    let target = Target::get().await;
+    let operator = target.operator().await;
+    let grace = target.colleague(&operator, &["member"]).await;
+    let again = target.sign_in(&grace.email, crate::target::PASSWORD).await;
+    let sessions = again.client.get("/api/v1/auth/sessions").await.expect(200);
+    let other = sessions["items"].as_array().unwrap().last().unwrap()["id"].clone();
+    let path = format!("/api/v1/auth/sessions/{}", other.as_str().unwrap());
+    again.client.delete(&path).await.expect(204);
+    let entries = operator.client.get("/api/v1/audit/logs?limit=1").await.expect(200);
+    let path = format!("/api/v1/audit/logs/{}", entries["items"][0]["id"].as_str().unwrap());
+    assert_eq!(operator.client.get(&path).await.expect(200), entries["items"][0]);
+}
