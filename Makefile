@@ -103,7 +103,7 @@ ifeq ($(ARCH),host)
 BUILD     = cargo build --release --locked --bins $(PACKAGES)
 BINARY    = $(TARGET)/release/$(1)
 else
-BUILD     = cargo lambda build --release --locked --bins --$(ARCH) $(PACKAGES)
+BUILD     = cargo lambda build --release --locked --bins --$(subst _,-,$(ARCH)) $(PACKAGES)
 BINARY    = $(TARGET)/lambda/$(1)/bootstrap
 endif
 TOOLS    := .venv/.ready
