@@ -101,7 +101,7 @@ impl Factors {
     /// Shows a new secret, which counts once a code of it was given. One that is enrolled stays until then.
     pub fn begin_totp(&mut self, keys: &FactorKeys, holder: Holder, now: Timestamp) -> TotpSecret {
         let secret = TotpSecret::random();
-        let sealed_secret = keys.totp.seal(&holder.to_bytes(), secret.as_bytes());
+        let sealed_secret = keys.totp.seal(&holder.to_bytes(), secret.as_bytes().to_vec());
         let expires_at = now.saturating_add(ENROLMENT_LASTS).unwrap_or(now);
         self.pending_totp = Some(PendingTotp { sealed_secret, expires_at });
         secret

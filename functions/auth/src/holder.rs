@@ -9,8 +9,6 @@ use kernel::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::sealing::Sealer;
-
 /// Bytes of the tag in a user handle.
 const HANDLE_TAG: usize = 16;
 
@@ -47,7 +45,7 @@ impl Holder {
 
 /// What protects factors, each purpose with a key of its own.
 pub struct FactorKeys {
-    pub totp: Sealer,
+    pub totp: Key,
     pub recovery: Key,
     handle: Key,
     pub device: Key,
@@ -56,7 +54,7 @@ pub struct FactorKeys {
 impl FactorKeys {
     pub fn new(key: &Key) -> Self {
         Self {
-            totp: Sealer::new(&key.derive("totp")),
+            totp: key.derive("totp"),
             recovery: key.derive("recovery"),
             handle: key.derive("handle"),
             device: key.derive("device"),

@@ -27,7 +27,6 @@ mod passkey;
 mod recovery;
 mod refresh_token;
 mod scopes;
-mod sealing;
 mod service;
 mod session;
 mod store;

@@ -92,7 +92,7 @@ pub struct Attempts {
 
 impl Attempts {
     pub fn new(key: &Key) -> Self {
-        Self { sealer: Sealer::new(&key.derive("state")), secrets: key.derive("attempt") }
+        Self { sealer: Sealer::new(key.derive("state")), secrets: key.derive("attempt") }
     }
 
     /// Begins a sign-in. A browser that has a key keeps it, so that two tabs do not disturb each other.

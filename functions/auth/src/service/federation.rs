@@ -58,7 +58,7 @@ impl Federation {
         Self {
             relying: RelyingParty::new(reach, clock.clone()),
             attempts: Attempts::new(&key.derive("attempts")),
-            sealer: Sealer::new(&key.derive("client-secrets")),
+            sealer: Sealer::new(key.derive("client-secrets")),
             return_origins,
             tenants: Remembered::new("tenants_by_slug", MEMORY, clock),
             base: base.trim_end_matches('/').to_owned(),
