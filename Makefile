@@ -63,13 +63,14 @@ generate: cargo ## Write what is generated from the modules' manifests and handl
 	@cargo run --locked --quiet --package local -- openapi --output docs/openapi.json
 
 # The list of which words, and under which licence: functions/identity/src/common_passwords.rs.
-ZXCVBN_TS := https://registry.npmjs.org/@zxcvbn-ts/language-common/-/language-common-4.1.3.tgz
+ZXCVBN_TS := @zxcvbn-ts/language-common@4.1.3
 PASSWORDS := functions/identity/src/password
 
 .PHONY: common-passwords
-common-passwords: cargo ## Compile the list of common passwords anew
+common-passwords: cargo ## Compile the list of common passwords anew (needs npm)
+	@command -v npm >/dev/null || { echo 'Node.js is missing (with npm): install it from https://nodejs.org, then try again.'; exit 1; }
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
-	curl --fail --silent --show-error --location $(ZXCVBN_TS) | tar -xzC "$$folder" && \
+	npm pack --silent --pack-destination "$$folder" $(ZXCVBN_TS) && tar -xzf "$$folder"/*.tgz -C "$$folder" && \
 	cargo run --locked --quiet --package identity --example common_passwords -- \
 	  "$$folder/package/src/passwords.json" $(PASSWORDS)/common-additions.txt > "$$folder/list" && \
 	cp "$$folder/list" $(PASSWORDS)/common.bin && ls -l $(PASSWORDS)/common.bin
