@@ -10,7 +10,11 @@ use aws::environment::Environment;
 use clap::Args;
 use contracts::generated::MODULES;
 use kernel::telemetry::Format;
-use tokio::{net::TcpListener, process::Command};
+use tokio::{
+    net::TcpListener,
+    process::Command,
+    signal::unix::{SignalKind, signal},
+};
 
 use super::{Failure, runtime, say};
 use crate::watch::{Functions, router};
@@ -36,6 +40,8 @@ pub struct WatchArgs {
 
 pub fn run(args: &WatchArgs) -> Result<ExitCode, Failure> {
     runtime(Format::Detect)?.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
         let folder = std::env::current_dir()?.join(SETTINGS);
         write_settings(&args.stage, &folder).await.map_err(|error| {
             format!("the stage {} at {} does not answer: {error}. `make emulator` starts one", args.stage, args.endpoint)
@@ -58,7 +64,8 @@ pub fn run(args: &WatchArgs) -> Result<ExitCode, Failure> {
         tokio::select! {
             served = axum::serve(listener, service) => served?,
             ended = functions.wait() => return Err(format!("`cargo lambda watch` has ended: {}", ended?).into()),
-            signal = tokio::signal::ctrl_c() => signal?,
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
         Ok(ExitCode::SUCCESS)
     })

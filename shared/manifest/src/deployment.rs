@@ -6,7 +6,7 @@ mod template;
 use std::{collections::BTreeSet, fs, path::Path};
 
 use self::template::{Template, items, keys, text};
-use crate::{Manifest, Modules, problem::Problems};
+use crate::{Manifest, Modules, problem::Problems, render::constant};
 
 /// Variables that every function may have, beside the module's own settings.
 const PLATFORM_VARIABLES: &[&str] = &[
@@ -134,7 +134,7 @@ fn check_environment(
     template: &Template,
     report: &mut impl FnMut(&str, String),
 ) {
-    let variable = |key: &str| format!("PLINTH_{}", key.to_uppercase().replace('.', "_"));
+    let variable = |key: &str| format!("PLINTH_{}", constant(key));
     let dependencies = module.dependencies.keys().filter_map(|name| modules.get(name));
     let settings: BTreeSet<_> = dependencies
         .chain([module])

@@ -6,7 +6,7 @@ use crate::{Modules, Permission};
 /// rustfmt moves the value to the next line beyond this.
 const MAX_WIDTH: usize = 100;
 
-/// The name of a permission's constant.
+/// The name of the constant of a permission, and the last part of a setting's variable.
 pub(crate) fn constant(code: &str) -> String {
     code.replace('.', "_").to_uppercase()
 }
